@@ -1,0 +1,1 @@
+"""The GPU path registers itself here; this package registers nothing yet."""

@@ -1,0 +1,339 @@
+"""The checks on one sample of PyTorch's op database, run in both libraries.
+
+Value, shape, dtype, written arguments, first and second derivatives, then the method,
+the operator, the in-place form and ``out=``; the first difference ends the sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+
+import tinytorch as tt
+from opdb_table import LOOSER, NO_VALUES
+from oracle import (
+    Missing,
+    difference,
+    leaves,
+    resolve,
+    seed,
+    tensors,
+    to_tiny,
+    to_torch,
+    translate,
+)
+from tolerances import GRADIENT_FACTOR
+
+__all__ = ["AGREE", "SKIP", "Case", "arguments", "attempt", "compare_gradients", "line"]
+
+AGREE, SKIP = "agree", "skip"
+
+
+def arguments(sample: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return (args, kwargs) of the call that a sample stands for."""
+    return (sample.input, *sample.args), sample.kwargs
+
+
+def line(error: BaseException) -> str:
+    """Return an exception as one line."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}"[:300]
+
+
+class Case:
+    """One sample and the checks on it, in the order in which they run."""
+
+    def __init__(self, info: Any, sample: Any, dtype: torch.dtype, layout: str) -> None:
+        self.info, self.sample, self.dtype = info, sample, dtype
+        self.factor = next(
+            (f for op, (f, _) in LOOSER.items() if fnmatchcase(info.name, op)), 1.0
+        )
+        self.values = info.name not in NO_VALUES
+        self.contiguous = layout == "contiguous"
+        self.floating = dtype.is_floating_point
+
+    def run(self) -> tuple[str, str]:
+        """Return (kind, text) of the first difference, or of agreement."""
+        args, kwargs = _fresh(arguments(self.sample))
+        tiny_args, tiny_kwargs = to_tiny((args, kwargs))
+        versions = [x._version for x in tensors((args, kwargs))]
+        seed(7)
+        try:
+            expected = self.info.op(*args, **kwargs)
+        except Exception as error:
+            return SKIP, f"PyTorch raises {type(error).__name__}"
+        try:
+            function = translate(self.info.op)
+            seed(7)
+            actual = function(*tiny_args, **tiny_kwargs)
+        except Missing as missing:
+            return "missing", str(missing)
+        except NotImplementedError as error:
+            if any(x.is_complex() for x in tensors(expected)):
+                return SKIP, "complex result"
+            return "refused", line(error)
+        except Exception as error:
+            return "raises", line(error)
+        found = self._compare(actual, expected)
+        if not found:
+            pairs = zip(tensors((args, kwargs)), versions, strict=True)
+            if any(x._version != version for x, version in pairs):
+                found = self._written((tiny_args, tiny_kwargs), (args, kwargs))
+        if not found and self.info.supports_autograd and self.floating:
+            found = self._gradients(
+                (tiny_args, tiny_kwargs), actual, (args, kwargs), expected
+            )
+        if not found and self.contiguous:
+            found = self._variants(expected)
+        return found or (AGREE, "")
+
+    # ---- the checks ----
+
+    def _compare(self, actual: Any, expected: Any) -> tuple[str, str] | None:
+        process = self.sample.output_process_fn_grad
+        with torch.no_grad(), tt.no_grad():
+            if process is not None and self.values:
+                expected = process(expected)
+                actual = translate(process)(actual)
+            found = difference(to_torch(actual), expected, self.factor, self.values)
+        if found and found[0] == "value" and self._nearer(actual, expected):
+            return None
+        return found
+
+    def _nearer(self, actual: Any, expected: Any) -> bool:
+        """Return whether ``actual`` is no further from the exact result in float64.
+
+        PyTorch rounds to half between the steps of a composite op; whoever computes
+        the same in float32 differs from it, and is better.
+        """
+        if self.dtype not in (torch.float16, torch.bfloat16, torch.float32):
+            return False
+        wide = self.sample.transform(_widened)
+        args, kwargs = arguments(wide)
+        try:
+            with torch.no_grad():
+                exact = wide.output_process_fn_grad(self.info.op(*args, **kwargs))
+        except Exception:
+            return False
+        triples = zip(
+            tensors(to_torch(actual)), tensors(expected), tensors(exact), strict=True
+        )
+        return all(_is_nearer(*triple) for triple in triples)
+
+    def _written(self, actual: Any, expected: Any) -> tuple[str, str] | None:
+        pairs = zip(tensors(actual), tensors(expected), strict=True)
+        for one, other in pairs:
+            found = difference(to_torch(one), other, self.factor)
+            if found:
+                return "argument", f"{found[0]} of a written argument: {found[1]}"
+        return None
+
+    def _gradients(
+        self, tiny_inputs: Any, actual: Any, inputs: Any, expected: Any
+    ) -> tuple[str, str] | None:
+        process = self.sample.output_process_fn_grad
+        if process is not None:
+            expected, actual = process(expected), translate(process)(actual)
+        outs, tiny_outs = list(tensors(expected)), list(tensors(actual))
+        for one, other in zip(tiny_outs, outs, strict=True):
+            if one.requires_grad != other.requires_grad:
+                flags = other.requires_grad, one.requires_grad
+                return "requires_grad", "expected {}, got {}".format(*flags)
+        second = self.dtype is torch.float64 and self.info.supports_gradgrad
+        return compare_gradients(
+            (tiny_outs, leaves(tiny_inputs)),
+            (outs, leaves(inputs)),
+            self.factor * GRADIENT_FACTOR,
+            second and self.contiguous,
+        )
+
+    def _variants(self, expected: Any) -> tuple[str, str] | None:
+        """Check the method, the in-place form, the operator and ``out=``."""
+        info = self.info
+        method = info.method_variant
+        if method is not None and method is not info.op:
+            found = self._variant("method", method, keep=True)
+            if found:
+                return found
+        for label, function in (
+            ("inplace", info.inplace_variant),
+            ("operator", info.operator_variant),
+            ("inplace operator", info.inplace_operator_variant),
+        ):
+            if function is not None:
+                found = self._variant(label, function, keep=label == "operator")
+                if found:
+                    return found
+        if info.supports_out and "out" not in self.sample.kwargs:
+            outs = tuple(tensors(expected))
+            single = isinstance(expected, torch.Tensor)
+            if single or (isinstance(expected, tuple) and len(outs) == len(expected)):
+                return self._out(outs[0] if single else outs)
+        return None
+
+    def _variant(
+        self, label: str, function: Callable[..., Any], keep: bool
+    ) -> tuple[str, str] | None:
+        (first, *rest), kwargs = _fresh(arguments(self.sample))
+        if not isinstance(first, torch.Tensor):
+            return None
+        tiny_first, tiny_rest, tiny_kwargs = to_tiny((first, rest, kwargs))
+        if not keep:  # written in place: must not be a leaf
+            first, tiny_first = first.clone(), tiny_first.clone()
+        expected = attempt(lambda: function(first, *rest, **kwargs))
+        if label == "operator" and isinstance(expected, Exception):
+            return None
+        try:
+            tiny_function = _variant_of(label, function, self.info)
+        except Missing as missing:
+            return label, f"missing: {missing}"
+        actual = attempt(lambda: tiny_function(tiny_first, *tiny_rest, **tiny_kwargs))
+        if isinstance(expected, Exception):
+            if isinstance(actual, Exception):
+                return None
+            return label, f"no exception; PyTorch raises {line(expected)}"
+        if isinstance(actual, Exception):
+            return label, line(actual)
+        found = self._compare(actual, expected)
+        return (label, ": ".join(found)) if found else None
+
+    def _out(self, outs: Any) -> tuple[str, str] | None:
+        args, kwargs = _fresh(arguments(self.sample))
+        single = isinstance(outs, torch.Tensor)
+        makers = [torch.empty_like(x.detach()).zero_() for x in tensors(outs)]
+        out = makers[0] if single else tuple(makers)
+        tiny_args, tiny_kwargs, tiny_out = to_tiny((args, kwargs, out))
+        with torch.no_grad(), tt.no_grad():
+            expected = attempt(lambda: self.info.op(*args, **kwargs, out=out))
+            function = translate(self.info.op)
+            actual = attempt(lambda: function(*tiny_args, **tiny_kwargs, out=tiny_out))
+        if isinstance(expected, Exception):
+            return None
+        if isinstance(actual, Exception):
+            return "out", line(actual)
+        found = self._compare(tiny_out, out)
+        return ("out", ": ".join(found)) if found else None
+
+
+def compare_gradients(
+    tiny: tuple[list[Any], list[Any]],
+    reference: tuple[list[Any], list[Any]],
+    factor: float,
+    second: bool,
+) -> tuple[str, str] | None:
+    """Compare first, and on demand second, derivatives of (outputs, inputs)."""
+    outs, inputs = reference
+    keep = [i for i, y in enumerate(outs) if y.requires_grad]
+    outs, tiny_outs = [outs[i] for i in keep], [tiny[0][i] for i in keep]
+    tiny_inputs = tiny[1]
+    if not outs or not inputs:
+        return None
+    if len(inputs) != len(tiny_inputs):
+        return "conversion", "the inputs that require a gradient do not match"
+    random = torch.Generator().manual_seed(11)
+    seeds = [torch.randn(y.shape, dtype=y.dtype, generator=random) for y in outs]
+    if second:
+        for weight in seeds:
+            weight.requires_grad_()
+    tiny_seeds = to_tiny(seeds)
+    options = {"allow_unused": True, "create_graph": second}
+    try:
+        expected = torch.autograd.grad(outs, inputs, seeds, **options)
+    except Exception:
+        return None  # PyTorch has no derivative here; its message is not compared
+    try:
+        actual = tt.autograd.grad(tiny_outs, tiny_inputs, tiny_seeds, **options)
+    except Exception as error:
+        return "grad2" if second else "grad", line(error)
+    for i, (one, other) in enumerate(zip(actual, expected, strict=True)):
+        found = _gradient_difference(one, other, inputs[i], factor)
+        if found:
+            return "grad", f"of input {i}: {found[1]}"
+    if not second:
+        return None
+    pairs = [
+        (one, other)
+        for one, other in zip(actual, expected, strict=True)
+        if other is not None and other.requires_grad
+    ]
+    if any(one is None or not one.requires_grad for one, _ in pairs):
+        return "grad2", "the gradient does not require a gradient"
+    found = compare_gradients(
+        ([one for one, _ in pairs], [*tiny_inputs, *tiny_seeds]),
+        ([other for _, other in pairs], [*inputs, *seeds]),
+        factor * GRADIENT_FACTOR,
+        second=False,
+    )
+    return ("grad2", found[1]) if found else None
+
+
+def _gradient_difference(
+    actual: Any, expected: Any, x: torch.Tensor, factor: float
+) -> tuple[str, str] | None:
+    """Compare gradients; an absent one counts as zeros."""
+    if actual is None and expected is None:
+        return None
+    one = torch.zeros_like(x) if actual is None else to_torch(actual)
+    other = torch.zeros_like(x) if expected is None else expected
+    return difference(one, other, factor)
+
+
+def _variant_of(label: str, function: Callable[..., Any], info: Any) -> Any:
+    """Return tinytorch's variant: by the method's name where PyTorch's is one."""
+    name = getattr(function, "__name__", "")
+    if label in ("method", "inplace") and getattr(torch.Tensor, name, None) is not None:
+        return resolve(f"Tensor.{name}")
+    return translate(function)
+
+
+def attempt(call: Callable[[], Any]) -> Any:
+    """Return the result of a seeded call, or the exception it raised."""
+    seed(7)
+    try:
+        return call()
+    except Exception as error:
+        return error
+
+
+def _fresh(value: Any) -> Any:
+    """Copy tensors with strides and requires_grad, so that a call may write them."""
+    if isinstance(value, torch.Tensor):
+        if value.layout is not torch.strided:
+            return value
+        copy = torch.empty_like(value).copy_(value.detach())
+        if copy.stride() != value.stride() and value.numel():
+            span = 1 + sum(
+                (n - 1) * s for n, s in zip(value.shape, value.stride(), strict=True)
+            )
+            flat = torch.as_strided(value.detach(), (span,), (1,)).clone()
+            copy = torch.as_strided(flat, value.shape, value.stride())
+        return copy.detach().requires_grad_(value.requires_grad)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(_fresh, value))
+    if isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):
+        return type(value)(map(_fresh, value))
+    if isinstance(value, dict):
+        return {key: _fresh(item) for key, item in value.items()}
+    if isinstance(value, torch.Generator):
+        return torch.Generator().manual_seed(value.initial_seed())
+    return value
+
+
+def _widened(value: Any) -> Any:
+    """Return float64 in place of a narrower floating dtype."""
+    if isinstance(value, torch.dtype):
+        return torch.float64 if value.is_floating_point else value
+    return value.double() if value.dtype.is_floating_point else value
+
+
+def _is_nearer(
+    actual: torch.Tensor, expected: torch.Tensor, exact: torch.Tensor
+) -> bool:
+    if not actual.dtype.is_floating_point or actual.shape != exact.shape:
+        return torch.equal(actual, expected)
+    ours, theirs = ((x.double() - exact).abs() for x in (actual, expected))
+    settled = (actual == expected) | (actual.isnan() & expected.isnan())
+    return bool((settled | (ours <= theirs)).all())

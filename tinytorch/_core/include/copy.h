@@ -1,0 +1,96 @@
+/* Copies, casts and fills.  y takes x's values; x broadcasts and may be an immediate. */
+#ifndef TT_COPY_H
+#define TT_COPY_H
+#include "pointwise.h"
+
+#define MOVE(bits)                                                                     \
+    TT_KERNEL void gather_##bits(void *t, const void *f, int64_t n, int64_t step) {    \
+        uint##bits##_t *y = (uint##bits##_t *)t;                                       \
+        const uint##bits##_t *x = (const uint##bits##_t *)f;                           \
+        if (step == 1) memcpy(y, x, n * sizeof *y);                                    \
+        else if (step == 0) { uint##bits##_t v = *x;                                   \
+            for (int64_t i = 0; i < n; i++) y[i] = v; }                                \
+        else for (int64_t i = 0; i < n; i++) y[i] = x[i * step];                       \
+    }                                                                                  \
+    TT_KERNEL void scatter_##bits(void *t, const void *f, int64_t n, int64_t step) {   \
+        uint##bits##_t *y = (uint##bits##_t *)t;                                       \
+        const uint##bits##_t *x = (const uint##bits##_t *)f;                           \
+        if (step == 1) memcpy(y, x, n * sizeof *y);                                    \
+        else for (int64_t i = 0; i < n; i++) y[i * step] = x[i];                       \
+    }
+MOVE(8) MOVE(16) MOVE(32) MOVE(64)
+static const Load tt_move_in[9] = {
+    0, gather_8, gather_16, 0, gather_32, 0, 0, 0, gather_64};
+static const Store tt_move_out[9] = {
+    0, scatter_8, scatter_16, 0, scatter_32, 0, 0, 0, scatter_64};
+
+static void copy_f32(char **p, int64_t n, const Scalar *s) {
+    (void)s;
+    memmove(p[0], p[1], n * 4);
+}
+static void copy_f64(char **p, int64_t n, const Scalar *s) {
+    (void)s;
+    memmove(p[0], p[1], n * 8);
+}
+
+#define copy_i64 copy_f64
+TT_LOOPS(copy)
+
+static void tt_move_range(void *context, int64_t begin, int64_t end) {
+    const Pointwise *p = (const Pointwise *)context;
+    const PointwiseOperand *y = &p->operand[0], *x = &p->operand[1];
+    int64_t size = y->size;
+    char block[TT_RUN * 8] __attribute__((aligned(64)));
+    if (y->direct && x->direct) {
+        memcpy(y->data + begin * size, x->data + begin * size, (end - begin) * size);
+    } else if (y->direct) {
+        tt_gather(p, x, y->data + begin * size, size, begin, end - begin, 0);
+    } else if (x->direct) {
+        tt_gather(p, y, x->data + begin * size, size, begin, end - begin, 1);
+    } else for (int64_t i = begin; i < end; i += TT_RUN) {
+        int64_t n = end - i < TT_RUN ? end - i : TT_RUN;
+        tt_gather(p, x, block, size, i, n, 0);
+        tt_gather(p, y, block, size, i, n, 1);
+    }
+}
+
+/* Same dtype: bytes move as they are.  Otherwise the pointwise driver converts. */
+static int copy_driver(const KernelCall *call) {
+    const View *y = &call->operand[0], *x = &call->operand[1];
+    int size = tt_itemsize[y->dtype];
+    if (y->dtype != x->dtype || y->numel == 0) return pointwise_driver(call);
+    if (y->contiguous && x->contiguous && y->numel == x->numel && y->numel <= TT_GRAIN) {
+        memmove(y->data, x->data, y->numel * size);
+        return TT_OK;
+    }
+    Pointwise p;
+    p.operands = 2;
+    p.outputs = 1;
+    p.dims = y->ndim ? y->ndim : 1;
+    p.shape[0] = 1;
+    for (int d = 0; d < y->ndim; d++) p.shape[d] = y->shape[d];
+    for (int k = 0; k < 2; k++) {
+        const View *v = &call->operand[k];
+        PointwiseOperand *o = &p.operand[k];
+        int shift = p.dims - v->ndim;
+        o->data = v->data;
+        o->size = size;
+        o->load = tt_move_in[size];
+        o->store = tt_move_out[size];
+        for (int d = 0; d < p.dims; d++)
+            o->step[d] = d < shift || v->shape[d - shift] == 1 ? 0 : v->strides[d - shift];
+    }
+    tt_coalesce(&p);
+    for (int k = 0; k < 2; k++) {
+        int64_t expected = 1;
+        p.operand[k].direct = 1;
+        for (int d = p.dims - 1; d >= 0; d--) {
+            p.operand[k].direct &= p.shape[d] == 1 || p.operand[k].step[d] == expected;
+            expected *= p.shape[d];
+        }
+    }
+    if (y->numel <= TT_GRAIN) tt_move_range(&p, 0, y->numel);
+    else tt_parallel_for(tt_move_range, &p, y->numel, TT_GRAIN);
+    return TT_OK;
+}
+#endif

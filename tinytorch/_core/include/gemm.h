@@ -1,0 +1,350 @@
+/* Matrix products without BLAS:  C = alpha A B + beta C  for operands of any strides.
+   A[i,p] is a[i * ars + p * acs], B[p,j] is b[p * brs + j * bcs], C[i,j] is
+   c[i * crs + j * ccs].  beta == 0 never reads C.
+
+   "Rows" keeps a tile of C in registers and adds a column of A times a row of B to it
+   at a time; B's rows must be contiguous, or are packed.  "Dots" multiplies rows of A
+   with columns of B, both contiguous, and packs nothing. */
+#ifndef T
+#ifndef TT_GEMM_H
+#define TT_GEMM_H
+#include "kernel.h"
+
+#define TT_PANEL 256 /* rows of B in one pass: a packed panel of 16 KiB stays in L1 */
+
+/* Per type: T, K(name), VL lanes of 32 bytes, MASK an integer as wide as T. */
+#define T float
+#define VL 8
+#define MASK int32_t
+#define K(name) name##_f32
+#include "gemm.h"
+#undef T
+#undef VL
+#undef MASK
+#undef K
+
+#define T double
+#define VL 4
+#define MASK int64_t
+#define K(name) name##_f64
+#include "gemm.h"
+#undef T
+#undef K
+
+#define T uint64_t /* integers wrap around; unsigned, so that this is defined */
+#define K(name) name##_i64
+#include "gemm.h"
+#undef T
+#undef VL
+#undef MASK
+#undef K
+#endif
+#else
+
+#define VEC K(tt_vector)
+#define BITS K(tt_bits)
+#define FOUR K(tt_four)
+/* Aligned like their elements: operands start anywhere. */
+typedef T VEC __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
+typedef T FOUR __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
+typedef MASK BITS __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
+
+#define S(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#define LOW(x) S(x, x, 0, 1, 2, 3)
+
+/* ---- rows ---- */
+
+/* An element loop of a few turns: vectorising it would only add set-up. */
+#define TT_FEW __asm__ volatile("")
+
+/* Store part of a tile's row; beta == 0 here means that c is not read. */
+TT_INLINE void K(tt_store)(T *row, T beta, T *c, int64_t ccs, int64_t cols) {
+    const T *from = c;
+    if (beta != 0)
+        for (int64_t j = 0; j < cols; j++, from += ccs) {
+            row[j] += beta * *from;
+            TT_FEW;
+        }
+    if (ccs == 1 && cols >= 4) { /* the last four overlap those before */
+        FOUR *to = (FOUR *)c;
+        for (int64_t j = 0; j <= cols - 4; j += 4) *to++ = *(const FOUR *)(row + j);
+        *(FOUR *)(c + cols - 4) = *(const FOUR *)(row + cols - 4);
+        return;
+    }
+    for (int64_t j = 0; j < cols; j++, c += ccs) {
+        *c = row[j];
+        TT_FEW;
+    }
+}
+
+/* One tile of C: R rows by N vectors, of which the columns skip..skip + cols are stored.
+   R and N are constants at every call: the loops unroll, `sum` lives in registers. */
+TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T *a,
+                          int64_t ars, int64_t acs, const T *b, int64_t brs, T beta,
+                          T *c, int64_t crs, int64_t ccs, int64_t skip, int64_t cols) {
+    VEC sum[8][8];
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < N; v++) sum[r][v] = (VEC){0};
+    for (; k > 0; k--, a += acs, b += brs) {
+        VEC y[8];
+        for (int v = 0; v < N; v++) y[v] = *(const VEC *)(b + v * VL);
+        for (int r = 0; r < R; r++) {
+            const T x = a[r * ars];
+            for (int v = 0; v < N; v++) sum[r][v] += x * y[v];
+        }
+    }
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < N; v++) sum[r][v] *= alpha;
+    if (N == 1 && ccs == 1 && cols == 4 && skip == 0 && beta == 0) {
+        for (int r = 0; r < R; r++) *(FOUR *)(c + r * crs) = LOW(sum[r][0]);
+        return;
+    }
+    if (ccs != 1 || cols != N * VL) {
+        for (int r = 0; r < R; r++) {
+            T row[8 * VL];
+            for (int v = 0; v < N; v++) *(VEC *)(row + v * VL) = sum[r][v];
+            K(tt_store)(row + skip, beta, c + r * crs, ccs, cols);
+        }
+        return;
+    }
+    if (beta != 0)
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < N; v++)
+                sum[r][v] += beta * *(const VEC *)(c + r * crs + v * VL);
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < N; v++) *(VEC *)(c + r * crs + v * VL) = sum[r][v];
+}
+
+/* All rows of C for one panel of B. */
+#define TT_SWEEP(R, N)                                                                 \
+    for (; m - i >= R; i += R)                                                         \
+        K(tt_tile)(R, N, k, alpha, a + i * ars, ars, acs, b, brs, beta, c + i * crs,   \
+                   crs, ccs, skip, cols)
+
+TT_KERNEL void K(tt_panel)(int vectors, int64_t m, int64_t k, T alpha, const T *a,
+                           int64_t ars, int64_t acs, const T *b, int64_t brs, T beta,
+                           T *c, int64_t crs, int64_t ccs, int64_t skip, int64_t cols) {
+    int64_t i = 0;
+    if (vectors == 1) { /* enough rows to hide the latency of an addition */
+        TT_SWEEP(8, 1);
+        TT_SWEEP(4, 1);
+        TT_SWEEP(2, 1);
+        TT_SWEEP(1, 1);
+    } else if (vectors == 2) { /* 12 sums, 2 of B, 1 of A: 15 of 16 registers */
+        TT_SWEEP(6, 2);
+        TT_SWEEP(4, 2);
+        TT_SWEEP(2, 2);
+        TT_SWEEP(1, 2);
+    } else if (vectors == 4) {
+        TT_SWEEP(2, 4);
+        TT_SWEEP(1, 4);
+    } else {
+        TT_SWEEP(1, 8);
+    }
+}
+#undef TT_SWEEP
+
+/* VL columns of length VL, each contiguous, become VL rows, `stride` apart. */
+TT_INLINE void K(tt_transpose)(T *to, int64_t stride, const T *const *x, int64_t p) {
+#define X(j) (*(const VEC *)(x[j] + p))
+#define Y(i) (*(VEC *)(to + (i) * stride))
+#if VL == 8
+    VEC u[8];
+    for (int h = 0; h < 8; h += 4) {
+        const VEC a = S(X(h), X(h + 1), 0, 8, 1, 9, 4, 12, 5, 13);
+        const VEC b = S(X(h), X(h + 1), 2, 10, 3, 11, 6, 14, 7, 15);
+        const VEC c = S(X(h + 2), X(h + 3), 0, 8, 1, 9, 4, 12, 5, 13);
+        const VEC d = S(X(h + 2), X(h + 3), 2, 10, 3, 11, 6, 14, 7, 15);
+        u[h] = S(a, c, 0, 1, 8, 9, 4, 5, 12, 13);
+        u[h + 1] = S(a, c, 2, 3, 10, 11, 6, 7, 14, 15);
+        u[h + 2] = S(b, d, 0, 1, 8, 9, 4, 5, 12, 13);
+        u[h + 3] = S(b, d, 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+    for (int i = 0; i < 4; i++) {
+        Y(i) = S(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        Y(i + 4) = S(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#else
+    const VEC a = S(X(0), X(1), 0, 4, 2, 6), b = S(X(0), X(1), 1, 5, 3, 7);
+    const VEC c = S(X(2), X(3), 0, 4, 2, 6), d = S(X(2), X(3), 1, 5, 3, 7);
+    Y(0) = S(a, c, 0, 1, 4, 5);
+    Y(1) = S(b, d, 0, 1, 4, 5);
+    Y(2) = S(a, c, 2, 3, 6, 7);
+    Y(3) = S(b, d, 2, 3, 6, 7);
+#endif
+#undef X
+#undef Y
+}
+
+/* Copy a panel of B into contiguous rows of `width` elements.  Columns beyond `cols` are
+   arbitrary: they fill lanes that are never stored. */
+TT_KERNEL void K(tt_pack)(T *to, int64_t width, const T *b, int64_t brs, int64_t bcs,
+                          int64_t k, int64_t cols) {
+    for (int64_t j = 0; j < width; j += VL) {
+        const T *x[VL];
+        int64_t p = 0;
+        for (int64_t l = 0; l < VL; l++) x[l] = b + (j + l < cols ? j + l : cols - 1) * bcs;
+        if (brs == 1)
+            for (; p <= k - VL; p += VL) K(tt_transpose)(to + p * width + j, width, x, p);
+        for (; p < k; p++)
+            for (int64_t l = 0; l < VL; l++) to[p * width + j + l] = x[l][p * brs];
+    }
+}
+
+/* The same for contiguous rows of fewer than VL columns.  Whole vectors are read as
+   long as they end inside B. */
+TT_KERNEL void K(tt_pack_narrow)(T *to, const T *b, int64_t brs, int64_t k, int64_t cols) {
+    int64_t p = 0;
+    for (; p * brs + VL <= (k - 1) * brs + cols; p++, to += VL)
+        *(VEC *)to = *(const VEC *)(b + p * brs);
+    for (; p < k; p++, to += VL)
+        for (int64_t j = 0; j < cols; j++) {
+            to[j] = b[p * brs + j];
+            TT_FEW;
+        }
+}
+
+/* How many vectors wide the next panel is.  One row of C needs a wide one to hide the
+   latency of its additions; a packed panel may be wider than what is left. */
+TT_INLINE int K(tt_width)(int64_t m, int64_t left, int packs) {
+    int vectors = packs || m > 2 ? 2 : m == 2 ? 4 : 8;
+    while (vectors > 1 && (packs ? vectors / 2 : vectors) * VL > left - packs) vectors /= 2;
+    return vectors;
+}
+
+static void K(tt_rows)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
+                       int64_t ars, int64_t acs, const T *b, int64_t brs, int64_t bcs,
+                       T beta, T *c, int64_t crs, int64_t ccs) {
+    _Alignas(32) T packed[TT_PANEL * 2 * VL];
+    const int packs = bcs != 1 || n < VL;
+    for (int64_t p = 0; p < k; p += TT_PANEL, beta = 1) {
+        const int64_t depth = k - p < TT_PANEL ? k - p : TT_PANEL;
+        for (int64_t j = 0; j < n;) {
+            const int64_t left = n - j;
+            const int vectors = K(tt_width)(m, left, packs);
+            const int64_t width = vectors * VL, cols = left < width ? left : width;
+            const T *panel = b + p * brs + j * bcs;
+            int64_t skip = 0, prs = brs;
+            if (packs) {
+                if (bcs == 1)
+                    K(tt_pack_narrow)(packed, panel, brs, depth, cols);
+                else
+                    K(tt_pack)(packed, width, panel, brs, bcs, depth, cols);
+                panel = packed;
+                prs = width;
+            } else { /* the last panel overlaps the one before */
+                skip = width - cols;
+                panel -= skip;
+            }
+            K(tt_panel)(vectors, m, depth, alpha, a + p * acs, ars, acs, panel, prs, beta,
+                        c + j * ccs, crs, ccs, skip, cols);
+            j += cols;
+        }
+    }
+}
+
+/* ---- dots ---- */
+
+/* The sums of four vectors' lanes: their transpose, added up. */
+TT_INLINE void K(tt_lane_sums)(const VEC *x, T *sum) {
+#if VL == 8
+    const VEC a = S(x[0], x[1], 0, 8, 2, 10, 4, 12, 6, 14) +
+                  S(x[0], x[1], 1, 9, 3, 11, 5, 13, 7, 15);
+    const VEC b = S(x[2], x[3], 0, 8, 2, 10, 4, 12, 6, 14) +
+                  S(x[2], x[3], 1, 9, 3, 11, 5, 13, 7, 15);
+    const VEC c = S(a, b, 0, 1, 8, 9, 4, 5, 12, 13) + S(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+    for (int l = 0; l < 4; l++) sum[l] = c[l] + c[l + 4];
+#else
+    const VEC a = S(x[0], x[1], 0, 4, 2, 6) + S(x[0], x[1], 1, 5, 3, 7);
+    const VEC b = S(x[2], x[3], 0, 4, 2, 6) + S(x[2], x[3], 1, 5, 3, 7);
+    for (int l = 0; l < 2; l++) sum[l] = a[l] + a[l + 2], sum[l + 2] = b[l] + b[l + 2];
+#endif
+}
+
+/* R rows of A times N columns of B, k >= VL.  The last VL elements are read once more,
+   those already counted masked out on both sides (0 * inf would be NaN). */
+TT_INLINE void K(tt_dot_tile)(const int R, const int N, int64_t k, T alpha, const T *a,
+                              int64_t ars, const T *b, int64_t bcs, T beta, T *c,
+                              int64_t crs, int64_t ccs) {
+    static const MASK masks[2 * VL] = {[VL ... 2 * VL - 1] = -1};
+    VEC sum[2][4];
+    int64_t p = 0;
+    for (int r = 0; r < R; r++)
+        for (int j = 0; j < 4; j++) sum[r][j] = (VEC){0};
+    for (; p <= k - VL; p += VL)
+        for (int j = 0; j < N; j++) {
+            const VEC y = *(const VEC *)(b + j * bcs + p);
+            for (int r = 0; r < R; r++) sum[r][j] += *(const VEC *)(a + r * ars + p) * y;
+        }
+    if (p < k) {
+        const BITS mask = *(const BITS *)(masks + (k - p));
+        const int64_t q = k - VL;
+        for (int j = 0; j < N; j++) {
+            const VEC y = (VEC)(*(const BITS *)(b + j * bcs + q) & mask);
+            for (int r = 0; r < R; r++)
+                sum[r][j] += (VEC)(*(const BITS *)(a + r * ars + q) & mask) * y;
+        }
+    }
+    for (int r = 0; r < R; r++) {
+        T total[4];
+        K(tt_lane_sums)(sum[r], total);
+        for (int j = 0; j < N; j++) {
+            T *to = c + r * crs + j * ccs;
+            *to = beta == 0 ? alpha * total[j] : alpha * total[j] + beta * *to;
+        }
+    }
+}
+
+TT_KERNEL void K(tt_dots)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
+                          int64_t ars, const T *b, int64_t bcs, T beta, T *c,
+                          int64_t crs, int64_t ccs) {
+    int64_t i = 0, j;
+#define TT_SWEEP(R, N)                                                                 \
+    for (; n - j >= N; j += N)                                                         \
+        K(tt_dot_tile)(R, N, k, alpha, a + i * ars, ars, b + j * bcs, bcs, beta,       \
+                       c + i * crs + j * ccs, crs, ccs)
+    for (; m - i >= 2; i += 2) {
+        j = 0;
+        TT_SWEEP(2, 4);
+        TT_SWEEP(2, 1);
+    }
+    if (i < m) {
+        j = 0;
+        TT_SWEEP(1, 4);
+        TT_SWEEP(1, 1);
+    }
+#undef TT_SWEEP
+}
+
+/* ---- the choice ---- */
+
+static void K(tt_gemm)(int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t ars,
+                       int64_t acs, const T *b, int64_t brs, int64_t bcs, T beta, T *c,
+                       int64_t crs, int64_t ccs) {
+    T columns[2 * TT_PANEL];
+    if (acs == 1 && n <= 2 && k >= VL && k <= TT_PANEL && brs != 1) {
+        for (int64_t j = 0; j < n; j++) /* make B's columns contiguous */
+            for (int64_t p = 0; p < k; p++) columns[j * k + p] = b[p * brs + j * bcs];
+        b = columns;
+        brs = 1;
+        bcs = k;
+    }
+    if (acs == 1 && brs == 1 && k >= VL && (m <= 4 || n <= 2)) {
+        if (n < m)
+            K(tt_dots)(n, m, k, alpha, b, bcs, a, ars, beta, c, ccs, crs);
+        else
+            K(tt_dots)(m, n, k, alpha, a, ars, b, bcs, beta, c, crs, ccs);
+    } else if (ars == 1 && n < m && n < VL) {
+        /* C' = B' A': vectors run along A's columns, which are contiguous. */
+        K(tt_rows)(n, m, k, alpha, b, bcs, brs, a, acs, ars, beta, c, ccs, crs);
+    } else {
+        K(tt_rows)(m, n, k, alpha, a, ars, acs, b, brs, bcs, beta, c, crs, ccs);
+    }
+}
+#undef VEC
+#undef BITS
+#undef FOUR
+#undef TT_FEW
+#undef S
+#undef LOW
+#endif

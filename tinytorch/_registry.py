@@ -1,0 +1,40 @@
+"""Which module supplies which names: the one list that everything public follows.
+
+An op module declares where its functions appear:
+`__all__` tinytorch.x, `METHODS` Tensor.x, `FUNCTIONAL` tinytorch.nn.functional.x,
+`LINALG` tinytorch.linalg.x, `SPECIAL` tinytorch.special.x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+
+from tinytorch._core.binding import bind
+
+# In order of import: compiled families, then compositions of their ops.
+FAMILIES = (
+    "tinytorch._core.ops.arithmetic",
+)
+
+
+def families() -> Iterator[ModuleType]:
+    """Import the families one after the other."""
+    for name in FAMILIES:
+        yield import_module(name)
+
+
+def collect(kind: str) -> dict[str, object]:
+    """Return {name: function} of everything declared under `kind`."""
+    found: dict[str, object] = {}
+    for module in families():
+        for name in getattr(module, kind, ()):
+            found[name] = getattr(module, name)
+    return found
+
+
+def bind_methods() -> None:
+    """Make methods of all functions that are declared as such."""
+    for name, function in collect("METHODS").items():
+        bind(name, function)

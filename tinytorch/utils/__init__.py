@@ -1,0 +1,1 @@
+"""Tools around the library: data loading, checkpointing, trees of tensors."""
