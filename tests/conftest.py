@@ -90,11 +90,11 @@ def pytest_terminal_summary(
     """Print the op database's sum as one line."""
     summary = config.stash[OPDB]
     if summary:
-        counts = summary["counts"]
+        counts, share = summary["counts"], 100 * summary["share"]
         terminalreporter.write_line(
             f"op database: {summary['ops']} ops, {counts.get('agree', 0)} samples"
             f" agree, {counts.get('deviate', 0)} differ,"
-            f" {counts.get('skip', 0)} skipped: {100 * summary['share']:.2f} % of the wanted agree"
+            f" {counts.get('skip', 0)} skipped: {share:.2f} % of the wanted agree"
         )
 
 

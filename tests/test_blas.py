@@ -39,8 +39,20 @@ def check(rng, dtype, ta, tb, m, n, k, alpha=1.0, beta=0.0, batch=1, shared_b=Fa
     size = np.abs(x) @ np.abs(y) * abs(alpha) + 10 * abs(beta) + 1
 
     blas._gemm(
-        dtype, ta, tb, (batch, m, n, k), alpha, a, a.shape[2], b, b.shape[2], beta, c,
-        c.shape[2], (a[0].size, 0 if shared_b else b[0].size, c[0].size))
+        dtype,
+        ta,
+        tb,
+        (batch, m, n, k),
+        alpha,
+        a,
+        a.shape[2],
+        b,
+        b.shape[2],
+        beta,
+        c,
+        c.shape[2],
+        (a[0].size, 0 if shared_b else b[0].size, c[0].size),
+    )
 
     assert np.array_equal(c[:, :, n:], padding)
     assert (np.abs(cv - expected) <= TOLERANCE[dtype] * size).all()
@@ -52,10 +64,27 @@ def rng():
 
 
 SHAPES = [
-    (1, 1, 1), (4, 4, 4), (3, 5, 2), (16, 1, 16), (1, 16, 16), (64, 64, 8),
-    (100, 24, 2), (100, 2, 24), (2, 100, 33), (7, 23, 300), (33, 17, 65), (5, 31, 19), (13, 9, 9),
-    (1, 70, 260), (70, 1, 260), (2, 64, 5), (80, 80, 80), (1, 900, 700), (900, 1, 700),
-    (150, 333, 90), (400, 130, 257),
+    (1, 1, 1),
+    (4, 4, 4),
+    (3, 5, 2),
+    (16, 1, 16),
+    (1, 16, 16),
+    (64, 64, 8),
+    (100, 24, 2),
+    (100, 2, 24),
+    (2, 100, 33),
+    (7, 23, 300),
+    (33, 17, 65),
+    (5, 31, 19),
+    (13, 9, 9),
+    (1, 70, 260),
+    (70, 1, 260),
+    (2, 64, 5),
+    (80, 80, 80),
+    (1, 900, 700),
+    (900, 1, 700),
+    (150, 333, 90),
+    (400, 130, 257),
 ]
 
 
@@ -78,8 +107,10 @@ def test_gemm_every_small_size(rng, dtype, k):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shared_b", [False, True])
-@pytest.mark.parametrize("batch, shape", [(40, (5, 6, 7)), (3, (150, 140, 130)),
-                                          (300, (16, 24, 16)), (4, (1, 900, 300))])
+@pytest.mark.parametrize(
+    "batch, shape",
+    [(40, (5, 6, 7)), (3, (150, 140, 130)), (300, (16, 24, 16)), (4, (1, 900, 300))],
+)
 def test_gemm_batched(rng, dtype, shared_b, batch, shape):
     for form in range(4):
         check(rng, dtype, form & 1, form >> 1, *shape, 2.0, 1.0, batch, shared_b)
@@ -153,10 +184,16 @@ def test_gemm_is_the_same_on_any_number_of_threads(rng, dtype, shape):
 
 # ---- the library ----
 
+
 def run_python(code, **environment):
     return subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **environment}, timeout=60,
-        check=True, capture_output=True, text=True).stdout
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        timeout=60,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
 
 
 LARGE = """
@@ -172,12 +209,15 @@ def small():
 
 
 def test_library_is_loaded_at_the_first_large_product():
-    code = LARGE + """
+    code = (
+        LARGE
+        + """
 def loaded():
     with open("/proc/self/maps") as maps:
         return "scipy_openblas" in maps.read()
 small(); print(loaded()); large(); print(loaded())
 """
+    )
     if not os.path.exists("/proc/self/maps"):
         pytest.skip("needs /proc")
     assert run_python(code) == "False\nTrue\n"
@@ -185,7 +225,9 @@ small(); print(loaded()); large(); print(loaded())
 
 @pytest.mark.parametrize("wish", [None, "3"])
 def test_library_starts_no_thread_and_leaves_the_environment(wish):
-    code = LARGE + """
+    code = (
+        LARGE
+        + """
 large()
 print(len(os.listdir("/proc/self/task")), os.environ.get("OPENBLAS_NUM_THREADS"))
 import ctypes
@@ -193,6 +235,7 @@ libc = ctypes.CDLL(None)
 libc.getenv.restype = ctypes.c_char_p
 print(libc.getenv(b"OPENBLAS_NUM_THREADS"))
 """
+    )
     if not os.path.exists("/proc/self/task"):
         pytest.skip("needs /proc")
     environment = {"TINYTORCH_NUM_THREADS": "1"}
@@ -203,7 +246,9 @@ print(libc.getenv(b"OPENBLAS_NUM_THREADS"))
 
 
 def test_missing_library_says_what_to_install():
-    code = LARGE + """
+    code = (
+        LARGE
+        + """
 blas.PACKAGE = "no_such_package_of_blas"
 small()
 try:
@@ -211,5 +256,6 @@ try:
 except RuntimeError as error:
     print(error)
 """
+    )
     out = run_python(code)
     assert "no_such_package_of_blas" in out and "pip install scipy-openblas32" in out

@@ -262,7 +262,7 @@ def test_chosen_seeds_differ() -> None:
 
 
 def test_threads_that_share_a_generator_lose_no_draw() -> None:
-    g, n, rounds = generator(1), 100001, 30
+    g, n, rounds = generator(1), 700001, 8
     parts = np.zeros((2, rounds, n), np.float32)
     together = threading.Barrier(2)
 

@@ -16,6 +16,13 @@ from tinytorch._core.binding import bind
 # In order of import: compiled families, then compositions of their ops.
 FAMILIES = (
     "tinytorch._core.ops.arithmetic",
+    "tinytorch._core.ops.pointwise",
+    "tinytorch._core.ops.reduce",
+    "tinytorch._core.ops.gemm",
+    "tinytorch._core.ops.views",
+    "tinytorch._core.ops.creation",
+    "tinytorch._core.ops.assign",
+    "tinytorch._core.ops.index",
 )
 
 

@@ -22,6 +22,7 @@ import weakref
 cdef extern from "modes.h" nogil:
     int tt_grad_mode
     int tt_inference_mode
+    void* tt_current_run
 
 cdef extern from *:
     """
@@ -399,7 +400,7 @@ cdef int raise_modified(Node node, Tensor x, uint32_t version) except -1:
            x.node is not None else ",")
         + f" is at version {x.storage.version}; expected version {version} instead. "
         "Hint: enable anomaly detection to find the operation that failed to compute "
-        "its gradient, with torch.autograd.set_detect_anomaly(True).")
+        "its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False).")
 
 
 cdef dict type_names = {
@@ -520,8 +521,12 @@ cdef class Run:
     cdef list interrupted        # what an outer pass had put into shared nodes
 
 
-cdef Run current = None
 cdef int64_t run_count = 0
+
+
+cdef inline Run this_run():
+    """The pass that this thread is in.  run_backward's own variable holds it."""
+    return <Run>tt_current_run
 
 
 cdef Tensor output_gradient(Node node, int nr):
@@ -549,8 +554,8 @@ cdef int send(Node node, int i, Tensor g) except -1:
         return 0
     if node.fits is not None and i < len(node.fits) and node.fits[i] is not None:
         g = ops.fit(g, node.fits[i][0], node.fits[i][1])
-    if current.intercepting is node:
-        current.intercepted[i] = g
+    if this_run().intercepting is node:
+        this_run().intercepted[i] = g
         return 0
     return forward_gradient(node, i, g)
 
@@ -565,7 +570,7 @@ cdef int forward_gradient(Node node, int i, Tensor g) except -1:
     if type(target) is not Node and isinstance(target, Tensor):
         return send_to_leaf(<Tensor>target, g)
     next_node = <Node>target
-    if next_node.run != current.number:
+    if next_node.run != this_run().number:
         return 0  # leads to nothing that was asked for
     nr = number_of(node, i)
     if nr != 0:
@@ -585,15 +590,15 @@ cdef int forward_gradient(Node node, int i, Tensor g) except -1:
 
 cdef int send_to_leaf(Tensor leaf, Tensor g) except -1:
     cdef list entry
-    if current.captured is not None:
-        entry = <list>current.captured.get(id(leaf))
+    if this_run().captured is not None:
+        entry = <list>this_run().captured.get(id(leaf))
         if entry is not None:
             entry[1] = g if entry[1] is None else ops.add(<Tensor>entry[1], g)
         return 0
     if leaf.extra is not None and ("hooks" in leaf.extra or "post_hooks" in leaf.extra):
-        if current.leaves is None:
-            current.leaves = {}
-        entry = <list>current.leaves.setdefault(id(leaf), [leaf, None])
+        if this_run().leaves is None:
+            this_run().leaves = {}
+        entry = <list>this_run().leaves.setdefault(id(leaf), [leaf, None])
         entry[1] = g if entry[1] is None else ops.add(<Tensor>entry[1], g)
         return 0
     return accumulate(leaf, g)
@@ -608,7 +613,7 @@ cdef int accumulate(Tensor leaf, Tensor g) except -1:
         else:
             ops.add_into(before, g)
     elif (not tt_grad_mode and TT_REFCOUNT(g) == 1 and g.storage.references == 1
-            and <PyObject*>g != current.incoming and g.base is None
+            and <PyObject*>g != this_run().incoming and g.base is None
             and is_contiguous(g)):
         leaf.gradient = g
     else:
@@ -654,9 +659,9 @@ cdef int before_node(Node node) except -1:
                 before = (<Tensor>tensor).gradient
                 (<Tensor>tensor).gradient = ops.clone(g) if before is None \
                     else ops.add(<Tensor>before, g)
-    if current.captured_nodes is not None:
+    if this_run().captured_nodes is not None:
         for nr in range(node.outputs):
-            entry = current.captured_nodes.get((id(node), nr))
+            entry = this_run().captured_nodes.get((id(node), nr))
             if entry is not None:
                 entry[1] = output_gradient(node, nr)
     return 0
@@ -665,9 +670,9 @@ cdef int before_node(Node node) except -1:
 cdef int run_node(Node node) except -1:
     cdef Tensor gy
     cdef int i
-    if node.hooks is not None or current.captured_nodes is not None:
+    if node.hooks is not None or this_run().captured_nodes is not None:
         before_node(node)
-    if current.needed is not None and id(node) not in current.needed:
+    if this_run().needed is not None and id(node) not in this_run().needed:
         node.g0 = None
         node.more_g = None
         return 0
@@ -675,14 +680,14 @@ cdef int run_node(Node node) except -1:
     node.g0 = None
     if gy is None and node.more_g is None:
         return 0  # no gradient came this way
-    current.incoming = <PyObject*>gy
+    this_run().incoming = <PyObject*>gy
     if node.hooks is not None and node.hooks.get("post"):
         gradients = tuple([gy] + (node.more_g or []))
-        current.intercepting = node
-        current.intercepted = [None] * node.inputs
+        this_run().intercepting = node
+        this_run().intercepted = [None] * node.inputs
         node.backward(node, gy)
-        current.intercepting = None
-        results = tuple(current.intercepted)
+        this_run().intercepting = None
+        results = tuple(this_run().intercepted)
         for hook in list(node.hooks["post"].values()):
             result = hook(results, gradients)
             if result is not None:
@@ -707,7 +712,7 @@ cdef int discover(Stack* found, Stack* todo) except -1:
             if next_edge is None or isinstance(next_edge, Tensor):
                 continue
             target = <Node>next_edge
-            if target.run != current.number:
+            if target.run != this_run().number:
                 visit(target, found)
                 push(todo, target)
             target.pending += 1
@@ -716,12 +721,12 @@ cdef int discover(Stack* found, Stack* todo) except -1:
 
 cdef int visit(Node node, Stack* found) except -1:
     if node.run != 0:  # an outer pass is in the middle of this node
-        if current.interrupted is None:
-            current.interrupted = []
-        current.interrupted.append(
+        if this_run().interrupted is None:
+            this_run().interrupted = []
+        this_run().interrupted.append(
             (node, node.run, node.pending, node.g0, node.more_g, node.owns_g0))
     push(found, node)
-    node.run = current.number
+    node.run = this_run().number
     node.pending = 0
     node.g0 = None
     node.more_g = None
@@ -735,8 +740,8 @@ cdef int find_needed(list roots) except -1:
     cdef set seen = set()
     cdef Node node
     cdef int i
-    current.needed = set()
-    wanted = {key[0] for key in current.captured_nodes}
+    this_run().needed = set()
+    wanted = {key[0] for key in this_run().captured_nodes}
     while todo:
         node, expanded = todo.pop()
         if not expanded:
@@ -752,10 +757,10 @@ cdef int find_needed(list roots) except -1:
         for i in range(node.inputs):
             target = edge(node, i)
             if target is not None and (
-                    id(target) in current.captured
-                    or id(target) in current.needed
+                    id(target) in this_run().captured
+                    or id(target) in this_run().needed
                     or id(target) in wanted):
-                current.needed.add(id(node))
+                this_run().needed.add(id(node))
                 break
     return 0
 
@@ -771,7 +776,7 @@ cdef int backward_pass(list roots, list numbers, list gradients, bint keep_graph
     memset(&todo, 0, sizeof(todo))
     try:
         for node in roots:
-            if node.run != current.number:
+            if node.run != this_run().number:
                 visit(node, &found)
                 push(&todo, node)
         discover(&found, &todo)
@@ -782,7 +787,7 @@ cdef int backward_pass(list roots, list numbers, list gradients, bint keep_graph
                                 else ops.add(g, <Tensor>gradients[i]))
         g = None
         for node in roots:
-            if node.pending == 0 and node.run == current.number:
+            if node.pending == 0 and node.run == this_run().number:
                 node.pending = -1
                 push(&todo, node)
         while todo.count:
@@ -807,8 +812,8 @@ cdef int backward_pass(list roots, list numbers, list gradients, bint keep_graph
             node.more_g = None
         node = None
         clear(&found)
-        if current.interrupted is not None:
-            for node, run, pending, g, more, owns in current.interrupted:
+        if this_run().interrupted is not None:
+            for node, run, pending, g, more, owns in this_run().interrupted:
                 node.run = run
                 node.pending = pending
                 node.g0 = g
@@ -820,7 +825,7 @@ cdef int backward_pass(list roots, list numbers, list gradients, bint keep_graph
 cdef int finish_leaves() except -1:
     """Leaves with hooks: run them on the whole gradient, then accumulate."""
     cdef Tensor leaf, g
-    for leaf, g in current.leaves.values():
+    for leaf, g in this_run().leaves.values():
         if "hooks" in leaf.extra:
             g = run_hooks(leaf.extra["hooks"], g)
         accumulate(leaf, g)
@@ -836,15 +841,15 @@ def run_backward(tensors, gradients, bint keep_graph, bint create_graph, inputs=
     With `inputs` only their gradients are found: returned as a list, or, with
     `accumulate_into_grad`, added to their .grad.
     """
-    global current, run_count
+    global run_count, tt_current_run
     cdef list roots = [], numbers = [], sent = [], own = []
     cdef Tensor x, g
     cdef Run run = Run.__new__(Run)
     cdef bint mode = tt_grad_mode
-    for x, given in zip(tensors, gradients):
+    for i, (x, given) in enumerate(zip(tensors, gradients)):
         if not x.flags & REQUIRES_GRAD:
-            raise RuntimeError("element 0 of tensors does not require grad and does not "
-                               "have a grad_fn")
+            raise RuntimeError(f"element {i} of tensors does not require grad and does "
+                               "not have a grad_fn")
         g = check_root_gradient(x, given)
         target = edge_of(x)
         if isinstance(target, Tensor):
@@ -855,11 +860,11 @@ def run_backward(tensors, gradients, bint keep_graph, bint create_graph, inputs=
             sent.append(g)
     run_count += 1
     run.number = run_count
-    run.outer = current
+    run.outer = None if tt_current_run == NULL else this_run()
     run.create_graph = create_graph
     if inputs is not None:
         prepare_captures(run, inputs)
-    current = run
+    tt_current_run = <void*>run
     swap_grad_mode(create_graph)
     try:
         if run.captured is not None:
@@ -874,7 +879,7 @@ def run_backward(tensors, gradients, bint keep_graph, bint create_graph, inputs=
             return collect(run, inputs, allow_unused, accumulate_into_grad)
     finally:
         swap_grad_mode(mode)
-        current = run.outer
+        tt_current_run = NULL if run.outer is None else <void*>run.outer
     return None
 
 
@@ -904,8 +909,9 @@ cdef object collect(Run run, object inputs, bint allow_unused, bint accumulate_i
             g = run.captured_nodes[(id(edge_of(x)), <int>x.output)][1]
         if g is None and not allow_unused:
             raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the "
-                "graph. Set allow_unused=True if this is the desired behavior.")
+                f"The differentiated Tensor at index {len(results)} appears to not have "
+                "been used in the graph. Set allow_unused=True if this is the desired "
+                "behavior.")
         if accumulate_into_grad:
             if g is not None:
                 x.gradient = ops.clone(g) if x.gradient is None else ops.add(x.gradient, g)
@@ -935,6 +941,7 @@ cdef Tensor check_root_gradient(Tensor x, object given):
     return g
 
 
-def engine_state():
-    """Return the number of the pass that is running, 0 for none; for tests."""
-    return 0 if current is None else current.number
+def current_graph_task_id() -> int:
+    """Return the number of the pass that this thread is in, -1 outside one."""
+    return -1 if tt_current_run == NULL else this_run().number
+

@@ -1,8 +1,9 @@
 """Matrix products.  The only module that says `cblas`; rows first, on both sides.
 
-Small products, vectors and integers go to the kernels of `include/gemm.h`.  Larger ones
-are cut into blocks that depend on the shape alone, and OpenBLAS, with one thread of its
-own, does a block at a time: results do not depend on the number of threads.
+Small and thin products go to the kernels of `include/gemm.h`, and so do large ones where
+these are as fast as any (AVX2).  Elsewhere (AVX-512, Arm) OpenBLAS, with one thread of
+its own, does a block of a large product at a time.  The blocks depend on the shape alone:
+results do not depend on the number of threads.
 """
 
 import os
@@ -10,6 +11,7 @@ import os
 from cpython.buffer cimport (
     PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer)
 from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc
 
 from tinytorch._core.threads cimport parallel_for
 
@@ -27,7 +29,10 @@ cdef extern from "stdlib.h" nogil:
     int unsetenv(const char* name)
 
 cdef extern from "gemm.h" nogil:
-    enum: TT_F32, TT_F64, TT_I64
+    enum: TT_F32, TT_F64, TT_I64, TT_PANEL
+    bint tt_own_is_fast()
+    void* tt_borrow(size_t size, int* kept)
+    void tt_give_back(void* data, int kept)
     void tt_gemm_f32(
         int64_t m, int64_t n, int64_t k, float alpha,
         const float* a, int64_t ars, int64_t acs,
@@ -43,6 +48,24 @@ cdef extern from "gemm.h" nogil:
         const uint64_t* a, int64_t ars, int64_t acs,
         const uint64_t* b, int64_t brs, int64_t bcs,
         uint64_t beta, uint64_t* c, int64_t crs, int64_t ccs)
+    void tt_pack_panels_f32(
+        float* to, int64_t begin, int64_t end, int64_t k, const float* b, int64_t brs,
+        int64_t bcs)
+    void tt_packed_f32(
+        int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t ars,
+        int64_t acs, const float* panels, float beta, float* c, int64_t crs, float* copy)
+    void tt_pack_panels_f64(
+        double* to, int64_t begin, int64_t end, int64_t k, const double* b, int64_t brs,
+        int64_t bcs)
+    void tt_packed_f64(
+        int64_t m, int64_t n, int64_t k, double alpha, const double* a, int64_t ars,
+        int64_t acs, const double* panels, double beta, double* c, int64_t crs, double* copy)
+    void tt_pack_panels_i64(
+        uint64_t* to, int64_t begin, int64_t end, int64_t k, const uint64_t* b, int64_t brs,
+        int64_t bcs)
+    void tt_packed_i64(
+        int64_t m, int64_t n, int64_t k, uint64_t alpha, const uint64_t* a, int64_t ars,
+        int64_t acs, const uint64_t* panels, uint64_t beta, uint64_t* c, int64_t crs, uint64_t* copy)
 
 # ---- the library ----
 
@@ -121,114 +144,239 @@ cdef void* blas_symbol(str name) except NULL:
 # ---- products ----
 
 cdef enum:
-    # Products of at most this many multiplications are faster without BLAS (measured).
+    # Products of at most this many multiplications need no packing (measured).
     SMALL = 64 * 64 * 64
-    # A chunk for the pool: this many multiplications, some 10 us.
-    CHUNK = 1 << 19
+    # C with fewer rows or columns than this is a thin product: packing would cost more
+    # than it gains.
+    THIN = 12
+    # A task for the pool: about this many multiplications, some 10 us.
+    TASK = 1 << 19
+    PACKED_BYTES = 2 << 20   # of B at a time
+    PACKED_COLUMNS = 2048    # of B at a time
+    BLOCK_ROWS = 96          # of A at a time: they stay in the second cache
+    BLAS_EDGE = 128          # of C, the least for which a call of BLAS is efficient
     INT_MAX_ = 0x7fffffff
 
+cdef bint prefers_own = tt_own_is_fast()
+
 cdef struct Product:
-    int dtype
+    int dtype, size                          # bytes of an element
     bint ta, tb
     int64_t batch, m, n, k
     double alpha, beta
     const char* a
     const char* b
     char* c
-    int64_t lda, ldb, ldc                    # elements
-    int64_t stride_a, stride_b, stride_c     # elements, between the matrices of a batch
-    int64_t block_m, block_n                 # one task
-    int64_t row_blocks, col_blocks           # tasks of one matrix
+    int64_t ars, acs, brs, bcs, crs          # strides as in gemm.h, elements
+    int64_t stride_a, stride_b, stride_c     # between the matrices of a batch
+    # The blocks of C, and the panels of B, for those tasks that use them:
+    int64_t block_m, block_n, across         # across: blocks in a row of blocks
+    int64_t lanes                            # columns of a panel
+    char* panels
 
 
-cdef bint is_small(int64_t m, int64_t n, int64_t k) noexcept nogil:
+cdef bint is_direct(int64_t m, int64_t n, int64_t k) noexcept nogil:
     # In floating point, as the product of three sizes may overflow.
-    return <double>m * n * k <= SMALL or m == 1 or n == 1
+    return m <= THIN or n <= THIN or <double>m * n * k <= SMALL
 
 
 cdef bint wants_blas(int dtype, int64_t m, int64_t n, int64_t k) noexcept nogil:
-    return dtype != TT_I64 and not is_small(m, n, k)
+    return not prefers_own and dtype != TT_I64 and not is_direct(m, n, k)
 
 
-cdef void own_kernel(
-        const Product* p, const char* a, const char* b, char* c,
-        int64_t m, int64_t n) noexcept nogil:
-    cdef int64_t ars = 1 if p.ta else p.lda, acs = p.lda if p.ta else 1
-    cdef int64_t brs = 1 if p.tb else p.ldb, bcs = p.ldb if p.tb else 1
+cdef int64_t up(int64_t size, int64_t multiple) noexcept nogil:
+    return (size + multiple - 1) // multiple * multiple
+
+
+cdef int64_t even(int64_t size, int64_t wish, int64_t multiple) noexcept nogil:
+    """The length of blocks of about `wish`, a multiple, that divide `size` evenly."""
+    cdef int64_t parts = max(1, (size + wish // 2) // max(wish, 1))
+    return up((size + parts - 1) // parts, multiple)
+
+
+cdef int64_t blocks(Product* p, int64_t block_m, int64_t block_n) noexcept nogil:
+    """Cut C into blocks; how many."""
+    p.block_m, p.block_n = block_m, block_n
+    p.across = (p.n + block_n - 1) // block_n
+    return p.across * ((p.m + block_m - 1) // block_m)
+
+
+cdef Product block(const Product* p, int64_t task) noexcept nogil:
+    """The product that makes one block of C."""
+    cdef Product q = p[0]
+    cdef int64_t i = task // p.across * p.block_m, j = task % p.across * p.block_n
+    q.m, q.n = min(p.block_m, p.m - i), min(p.block_n, p.n - j)
+    q.a += p.size * i * p.ars
+    q.b += p.size * j * p.bcs
+    q.c += p.size * (i * p.crs + j)
+    return q
+
+
+# ---- without packing: small or thin ----
+
+cdef void multiply_direct(const Product* p) noexcept nogil:
     if p.dtype == TT_F32:
         tt_gemm_f32(
-            m, n, p.k, <float>p.alpha, <const float*>a, ars, acs,
-            <const float*>b, brs, bcs, <float>p.beta, <float*>c, p.ldc, 1)
+            p.m, p.n, p.k, <float>p.alpha, <const float*>p.a, p.ars, p.acs,
+            <const float*>p.b, p.brs, p.bcs, <float>p.beta, <float*>p.c, p.crs, 1)
     elif p.dtype == TT_F64:
         tt_gemm_f64(
-            m, n, p.k, p.alpha, <const double*>a, ars, acs,
-            <const double*>b, brs, bcs, p.beta, <double*>c, p.ldc, 1)
+            p.m, p.n, p.k, p.alpha, <const double*>p.a, p.ars, p.acs,
+            <const double*>p.b, p.brs, p.bcs, p.beta, <double*>p.c, p.crs, 1)
     else:
         tt_gemm_i64(
-            m, n, p.k, <uint64_t><int64_t>p.alpha, <const uint64_t*>a, ars, acs,
-            <const uint64_t*>b, brs, bcs, <uint64_t><int64_t>p.beta, <uint64_t*>c,
-            p.ldc, 1)
+            p.m, p.n, p.k, <uint64_t><int64_t>p.alpha, <const uint64_t*>p.a, p.ars,
+            p.acs, <const uint64_t*>p.b, p.brs, p.bcs, <uint64_t><int64_t>p.beta,
+            <uint64_t*>p.c, p.crs, 1)
 
 
-cdef void one_block(
-        const Product* p, const char* a, const char* b, char* c,
-        int64_t m, int64_t n) noexcept nogil:
-    if (is_small(m, n, p.k) or p.dtype == TT_I64 or cblas_sgemm == NULL
-            or max(p.k, max(p.lda, max(p.ldb, p.ldc))) > INT_MAX_):
-        own_kernel(p, a, b, c, m, n)
-    elif p.dtype == TT_F32:
-        cblas_sgemm(
-            ROW_MAJOR, TRANS if p.ta else NO_TRANS, TRANS if p.tb else NO_TRANS,
-            <int>m, <int>n, <int>p.k, <float>p.alpha, <const float*>a, <int>p.lda,
-            <const float*>b, <int>p.ldb, <float>p.beta, <float*>c, <int>p.ldc)
-    else:
-        cblas_dgemm(
-            ROW_MAJOR, TRANS if p.ta else NO_TRANS, TRANS if p.tb else NO_TRANS,
-            <int>m, <int>n, <int>p.k, p.alpha, <const double*>a, <int>p.lda,
-            <const double*>b, <int>p.ldb, p.beta, <double*>c, <int>p.ldc)
-
-
-cdef void some_blocks(void* context, int64_t begin, int64_t end) noexcept nogil:
-    cdef const Product* p = <const Product*>context
-    cdef int64_t size = 4 if p.dtype == TT_F32 else 8
-    cdef int64_t task, index, i, j
+cdef void direct_blocks(void* context, int64_t begin, int64_t end) noexcept nogil:
+    cdef int64_t task
+    cdef Product q
     for task in range(begin, end):
-        index = task // (p.row_blocks * p.col_blocks)
-        j = task % p.col_blocks * p.block_n
-        i = task // p.col_blocks % p.row_blocks * p.block_m
-        one_block(
-            p,
-            p.a + size * (index * p.stride_a + i * (1 if p.ta else p.lda)),
-            p.b + size * (index * p.stride_b + j * (p.ldb if p.tb else 1)),
-            p.c + size * (index * p.stride_c + i * p.ldc + j),
-            min(p.block_m, p.m - i), min(p.block_n, p.n - j))
+        q = block(<Product*>context, task)
+        multiply_direct(&q)
 
 
-cdef int64_t even_blocks(int64_t size, int64_t wish) noexcept nogil:
-    """The length of blocks of about `wish` that divide `size` evenly."""
-    cdef int64_t parts = max(1, (size + wish // 2) // wish)
-    return min(size, ((size + parts - 1) // parts + 15) // 16 * 16)
+cdef void share_direct(Product* p) noexcept nogil:
+    """Cut a thin product across its longer side; the tasks read a matrix once, which
+    takes longer than the multiplications."""
+    cdef int64_t wish = max(64, <int64_t>(TASK / 4 / (<double>min(p.m, p.n) * p.k)))
+    cdef int64_t edge = even(max(p.m, p.n), wish, 16)
+    parallel_for(
+        direct_blocks, p,
+        blocks(p, p.m if p.n > p.m else edge, edge if p.n > p.m else p.n), 1)
 
 
-cdef void cut(Product* p) noexcept nogil:
-    """Choose the blocks: square, as packing costs their edges; enough for many threads.
-    """
-    cdef double area = <double>p.m * p.n
-    cdef int64_t edge = 128
-    if is_small(p.m, p.n, p.k) and area * p.k < 2 * CHUNK:
-        p.block_m, p.block_n, p.row_blocks, p.col_blocks = p.m, p.n, 1, 1
-        return
-    if p.m == 1 or p.n == 1:  # vectors: the memory of a matrix is read once
-        edge = max(64, CHUNK // 8 // p.k)
-    elif area < 2 * 128 * 128:
-        edge = 64
+# ---- packed ----
+
+cdef void pack_panels(void* context, int64_t begin, int64_t end) noexcept nogil:
+    """Tasks are columns of B, in whole panels."""
+    cdef Product* p = <Product*>context
+    if p.dtype == TT_F32:
+        tt_pack_panels_f32(
+            <float*>p.panels, begin, end, p.k, <const float*>p.b, p.brs, p.bcs)
+    elif p.dtype == TT_F64:
+        tt_pack_panels_f64(
+            <double*>p.panels, begin, end, p.k, <const double*>p.b, p.brs, p.bcs)
     else:
-        while edge < 512 and area > 32.0 * edge * edge:
-            edge *= 2
-    p.block_m = even_blocks(p.m, edge)
-    p.block_n = even_blocks(p.n, edge)
-    p.row_blocks = (p.m + p.block_m - 1) // p.block_m
-    p.col_blocks = (p.n + p.block_n - 1) // p.block_n
+        tt_pack_panels_i64(
+            <uint64_t*>p.panels, begin, end, p.k, <const uint64_t*>p.b, p.brs, p.bcs)
+
+
+cdef void packed_blocks(void* context, int64_t begin, int64_t end) noexcept nogil:
+    cdef int64_t task
+    cdef Product q
+    cdef const char* panels
+    cdef void* copy = malloc((BLOCK_ROWS * 2 + 5) * TT_PANEL * (<Product*>context).size)
+    for task in range(begin, end):
+        q = block(<Product*>context, task)
+        panels = q.panels + task % q.across * q.block_n * q.k * q.size
+        if q.dtype == TT_F32:
+            tt_packed_f32(
+                q.m, q.n, q.k, <float>q.alpha, <const float*>q.a, q.ars, q.acs,
+                <const float*>panels, <float>q.beta, <float*>q.c, q.crs, <float*>copy)
+        elif q.dtype == TT_F64:
+            tt_packed_f64(
+                q.m, q.n, q.k, q.alpha, <const double*>q.a, q.ars, q.acs,
+                <const double*>panels, q.beta, <double*>q.c, q.crs, <double*>copy)
+        else:
+            tt_packed_i64(
+                q.m, q.n, q.k, <uint64_t><int64_t>q.alpha, <const uint64_t*>q.a, q.ars,
+                q.acs, <const uint64_t*>panels, <uint64_t><int64_t>q.beta,
+                <uint64_t*>q.c, q.crs, <uint64_t*>copy)
+    free(copy)
+
+
+cdef void multiply_packed(Product* p) noexcept nogil:
+    """Pieces of B are packed once, then shared by all blocks of C."""
+    cdef Product q = p[0]
+    cdef int64_t lanes = 64 // p.size
+    cdef int64_t columns = even(p.n, min(p.n, PACKED_COLUMNS), lanes)
+    cdef int64_t depth = even(
+        p.k, min(p.k, max(TT_PANEL, PACKED_BYTES // (columns * p.size))), 1)
+    cdef int64_t block_m = even(p.m, BLOCK_ROWS, 6), j, t
+    cdef double wish
+    cdef int kept = 0
+    q.panels = <char*>tt_borrow(columns * depth * p.size, &kept)
+    if q.panels == NULL:
+        tt_give_back(NULL, kept)
+        multiply_direct(p)
+        return
+    for j from 0 <= j < p.n by columns:
+        for t from 0 <= t < p.k by depth:
+            q.n, q.k = min(columns, p.n - j), min(depth, p.k - t)
+            q.a = p.a + t * p.acs * p.size
+            q.b = p.b + (t * p.brs + j * p.bcs) * p.size
+            q.c = p.c + j * p.size
+            q.beta = p.beta if t == 0 else 1
+            parallel_for(
+                pack_panels, &q, q.n, up(max(8 * lanes, TASK // 8 // q.k), lanes))
+            wish = max(2.0 * TASK, <double>q.m * q.n * q.k / 32) / (block_m * q.k)
+            parallel_for(
+                packed_blocks, &q,
+                blocks(&q, block_m, even(q.n, <int64_t>min(wish, q.n), lanes)), 1)
+    tt_give_back(q.panels, kept)
+
+
+# ---- BLAS ----
+
+cdef void blas_blocks(void* context, int64_t begin, int64_t end) noexcept nogil:
+    cdef int64_t task
+    cdef Product q
+    cdef int ta, tb, lda, ldb
+    for task in range(begin, end):
+        q = block(<Product*>context, task)
+        ta, lda = TRANS if q.ta else NO_TRANS, <int>(q.acs if q.ta else q.ars)
+        tb, ldb = TRANS if q.tb else NO_TRANS, <int>(q.bcs if q.tb else q.brs)
+        if q.dtype == TT_F32:
+            cblas_sgemm(
+                ROW_MAJOR, ta, tb, <int>q.m, <int>q.n, <int>q.k, <float>q.alpha,
+                <const float*>q.a, lda, <const float*>q.b, ldb,
+                <float>q.beta, <float*>q.c, <int>q.crs)
+        else:
+            cblas_dgemm(
+                ROW_MAJOR, ta, tb, <int>q.m, <int>q.n, <int>q.k, q.alpha,
+                <const double*>q.a, lda, <const double*>q.b, ldb,
+                q.beta, <double*>q.c, <int>q.crs)
+
+
+cdef void multiply_blas(Product* p) noexcept nogil:
+    """Blocks are square, as BLAS packs both operands, and enough for many threads."""
+    cdef int64_t edge = BLAS_EDGE
+    while edge < 4 * BLAS_EDGE and <double>p.m * p.n > 32.0 * edge * edge:
+        edge *= 2
+    parallel_for(
+        blas_blocks, p, blocks(p, even(p.m, edge, 16), even(p.n, edge, 16)), 1)
+
+
+# ---- the choice ----
+
+cdef void multiply(Product* p) noexcept nogil:
+    cdef double work = <double>p.m * p.n * p.k
+    if is_direct(p.m, p.n, p.k):
+        if work < TASK:
+            multiply_direct(p)
+        else:
+            share_direct(p)
+    elif (prefers_own or p.dtype == TT_I64 or cblas_sgemm == NULL
+            or max(p.k, max(p.ars, max(p.acs, max(p.brs, max(p.bcs, p.crs)))))
+            > INT_MAX_):
+        multiply_packed(p)
+    else:
+        multiply_blas(p)
+
+
+cdef void multiply_some(void* context, int64_t begin, int64_t end) noexcept nogil:
+    cdef const Product* p = <Product*>context
+    cdef Product q
+    cdef int64_t index
+    for index in range(begin, end):
+        q = p[0]
+        q.a += index * p.stride_a * p.size
+        q.b += index * p.stride_b * p.size
+        q.c += index * p.stride_c * p.size
+        multiply(&q)  # its parallel loops run inside this task
 
 
 cdef void scale(Product* p) noexcept nogil:
@@ -237,18 +385,14 @@ cdef void scale(Product* p) noexcept nogil:
     cdef char* c
     for index in range(p.batch):
         for i in range(p.m):
-            if p.dtype == TT_F32:
-                c = p.c + 4 * (index * p.stride_c + i * p.ldc)
-                for j in range(p.n):
+            c = p.c + p.size * (index * p.stride_c + i * p.crs)
+            for j in range(p.n):
+                if p.dtype == TT_F32:
                     (<float*>c)[j] = (
                         <float>p.beta * (<float*>c)[j] if p.beta != 0 else 0)
-            elif p.dtype == TT_F64:
-                c = p.c + 8 * (index * p.stride_c + i * p.ldc)
-                for j in range(p.n):
+                elif p.dtype == TT_F64:
                     (<double*>c)[j] = p.beta * (<double*>c)[j] if p.beta != 0 else 0
-            else:
-                c = p.c + 8 * (index * p.stride_c + i * p.ldc)
-                for j in range(p.n):
+                else:
                     (<uint64_t*>c)[j] *= <uint64_t><int64_t>p.beta
 
 
@@ -258,28 +402,27 @@ cdef int gemm_batched(
         const void* b, int64_t ldb, int64_t stride_b,
         double beta, void* c, int64_t ldc, int64_t stride_c) noexcept nogil:
     cdef Product p
-    cdef double work
+    cdef double work = <double>m * n * k
     if dtype != TT_F32 and dtype != TT_F64 and dtype != TT_I64:
         return -1
     if batch <= 0 or m <= 0 or n <= 0:
         return 0
-    p.dtype, p.ta, p.tb = dtype, ta, tb
+    p.dtype, p.size, p.ta, p.tb = dtype, 4 if dtype == TT_F32 else 8, ta, tb
     p.batch, p.m, p.n, p.k = batch, m, n, k
     p.alpha, p.beta = alpha, beta
     p.a, p.b, p.c = <const char*>a, <const char*>b, <char*>c
-    p.lda, p.ldb, p.ldc = lda, ldb, ldc
+    p.ars, p.acs = 1 if ta else lda, lda if ta else 1
+    p.brs, p.bcs = 1 if tb else ldb, ldb if tb else 1
+    p.crs = ldc
     p.stride_a, p.stride_b, p.stride_c = stride_a, stride_b, stride_c
     if k <= 0:
         scale(&p)
-        return 0
-    if batch == 1 and m * n <= 4096 and k <= 64:
-        own_kernel(&p, p.a, p.b, p.c, m, n)
-        return 0
-    cut(&p)
-    work = <double>p.block_m * p.block_n * k
-    parallel_for(
-        some_blocks, &p, batch * p.row_blocks * p.col_blocks,
-        1 if work >= CHUNK else <int64_t>(CHUNK / work))
+    elif batch == 1:
+        multiply(&p)
+    else:  # few large ones are shared one by one
+        parallel_for(
+            multiply_some, &p, batch,
+            batch if batch < 8 and work >= 4 * TASK else max(1, <int64_t>(TASK / work)))
     return 0
 
 

@@ -29,8 +29,7 @@ cdef class Tensor:
     cdef object node           # the op that made it: Node, or None for leaves
     cdef Tensor gradient       # .grad
     cdef Tensor base           # the tensor this one is a view of
-    cdef dict extra            # rare things: hooks, label, grad accumulator
-    cdef dict __dict__
+    cdef dict extra            # rare things: hooks, users' attributes, grad accumulator
     cdef object __weakref__
 
 cdef Tensor empty(int ndim, const int64_t* shape, int code, int device=*, int index=*)

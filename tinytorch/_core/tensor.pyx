@@ -6,6 +6,7 @@ jump through `operators`, which the op modules fill when they are imported.
 
 cimport cython
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE
+from cpython.object cimport PyObject
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -22,6 +23,14 @@ cdef extern from "half.h" nogil:
     float f32_of_f16(uint16_t h)
     float f32_of_bf16(uint16_t h)
 
+cdef extern from "Python.h":
+    int PyObject_GenericSetAttr(object o, object name, PyObject* value) except -1
+
+# What a tensor object shows until it is filled: no elements, but nothing to crash on.
+cdef Storage nothing
+memset(&nothing, 0, sizeof(nothing))
+nothing.references = 1
+
 cdef Operators table
 memset(&table, 0, sizeof(table))
 operators = &table
@@ -32,18 +41,49 @@ operators = &table
 cdef class Tensor:
     """An n-dimensional array of one dtype, with PyTorch's interface."""
 
+    def __cinit__(self):
+        self.sizes = self.dims
+        self.strides = self.dims + INLINE_DIMS
+        self.storage = &nothing
+
     def __init__(self, *args, **kwargs):
         # Objects made in C never come here; subclasses whose __new__ filled the
         # tensor do, and have nothing left to be done.
-        if self.storage == NULL:
+        if self.storage == &nothing:
+            if table.init == NULL:
+                raise TypeError("import tinytorch before making tensors")
             table.init(self, args, kwargs)
 
     def __dealloc__(self):
-        if self.storage != NULL:
+        if self.storage != &nothing:
             release(self.storage)
             count_tensor(-1)
         if self.sizes != self.dims:
             free(self.sizes)
+
+    # Users may hang attributes on a tensor.  They live in `extra`: a __dict__ of its own
+    # would be made with every tensor.
+
+    def __getattr__(self, str name not None):
+        if self.extra is not None and "attributes" in self.extra:
+            attributes = <dict>self.extra["attributes"]
+            if name in attributes:
+                return attributes[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __setattr__(self, str name not None, value):
+        if hasattr(type(self), name) or hasattr(self, "__dict__"):
+            PyObject_GenericSetAttr(self, name, <PyObject*>value)
+            return
+        if self.extra is None:
+            self.extra = {}
+        self.extra.setdefault("attributes", {})[name] = value
+
+    def __delattr__(self, str name not None):
+        if self.extra is not None and name in self.extra.get("attributes", ()):
+            del self.extra["attributes"][name]
+            return
+        PyObject_GenericSetAttr(self, name, NULL)
 
     # ---- what a tensor says of itself ----
 
@@ -337,6 +377,12 @@ cdef class Tensor:
     def __hash__(self):
         return <Py_hash_t>(<size_t><void*>self >> 4)
 
+    def __repr__(self):
+        return self._repr()  # bound by the facade, as is _contains
+
+    def __contains__(self, element):
+        return self._contains(element)
+
     def __getbuffer__(self, Py_buffer* buffer, int flags):
         fill_buffer(self, buffer, flags)
 
@@ -383,11 +429,8 @@ cdef class Tensor:
 # ---- making tensors ----
 
 cdef inline Tensor blank():
-    """A tensor object with inline sizes and no storage yet."""
-    cdef Tensor x = Tensor.__new__(Tensor)
-    x.sizes = x.dims
-    x.strides = x.dims + INLINE_DIMS
-    return x
+    """A tensor object with room for sizes and no storage yet."""
+    return Tensor.__new__(Tensor)
 
 
 cdef int make_room(Tensor x, int ndim) except -1:
@@ -534,14 +577,11 @@ cdef Tensor alias(Tensor x):
 
 cdef int share(Tensor x, Tensor y) except -1:
     """Make the blank x a tensor over y's memory, without history."""
-    if x.storage == NULL:
-        x.sizes = x.dims
-        x.strides = x.dims + INLINE_DIMS
     set_sizes(x, y.rank, y.sizes, y.strides)
     x.code = y.code
     x.offset = y.offset
     hold(y.storage)
-    if x.storage == NULL:
+    if x.storage == &nothing:
         count_tensor(1)
     else:
         release(x.storage)

@@ -1,5 +1,5 @@
-/* Gradients of the activations: p[0] = gx, p[1] = gy, p[2] = what was saved, the input x
-   (GRAD) or the output y (GRAD_OF_Y).  Scalars as in map_activation.h. */
+/* Gradients of the activations: p[0] = gx, p[1] = gy, p[2] = what was saved, the input
+   x (GRAD) or the output y (GRAD_OF_Y).  Scalars as in map_activation.h. */
 #ifndef T
 #ifndef TT_ACTIVATION_BACKWARD_H
 #define TT_ACTIVATION_BACKWARD_H
@@ -35,12 +35,24 @@ TT_INLINE T F(silu_slope)(T x) {
 GRAD(silu, gy * F(silu_slope)(x))
 
 /* d/dx x Phi(x) = Phi(x) + x phi(x) */
-TT_INLINE T F(gelu_slope)(T x) {
-    const T cdf = (T)0.5 * (1 + F(erf)(x * (T)M_SQRT1_2));
-    const T pdf = F(exp)((T)-0.5 * x * x) * (T)(M_2_SQRTPI * M_SQRT1_2 * 0.5);
-    return cdf + x * pdf;
+#if TT_SINGLE
+TT_INLINE float tt_gelu_slope(float x, float end, float far_end) {
+    const float a = tt_abs_f32(x), b = tt_min_f32(far_end, a);
+    const float h = tt_normal_tail(tt_min_f32(end, a));
+    const float exponent = -0.72134752f * b; /* log2(e) / 2 */
+    const float pdf = tt_half_exp2(exponent * b) * 0.79788456f;
+    return (x > 0 ? 1 - h : h) + tt_copysign_f32(b, x) * pdf;
 }
-GRAD(gelu, gy * F(gelu_slope)(x))
+TT_LOOP2(TT_KERNEL, gelu_backward_f32, float, float, gy, x,
+         const float end = tt_hidden(6.5f); const float far_end = tt_hidden(13);,
+         gy * tt_gelu_slope(x, end, far_end))
+#else
+TT_INLINE double tt_gelu_slope_f64(double x) {
+    const double cdf = 0.5 * (1 + erf(x * M_SQRT1_2));
+    return cdf + x * (tt_exp_f64(-0.5 * x * x) * (M_2_SQRTPI * M_SQRT1_2 * 0.5));
+}
+GRAD(gelu, gy * tt_gelu_slope_f64(x))
+#endif
 
 TT_INLINE T F(gelu_tanh_slope)(T x) {
     const T beta = (T)(M_SQRT2 * M_2_SQRTPI * 0.5), kappa = (T)0.044715, z = x * x;

@@ -1,8 +1,8 @@
 /* Modified Bessel functions i0, i1 and their scaled forms, computed in double for both
    types; j0, j1, y0, y1 from the C library.
 
-   exp(-x) I0(x) and exp(-x) I1(x) / x are Chebyshev series in x / 4 - 1 up to 8; beyond,
-   sqrt(x) exp(-x) I(x) is one in 16 / x - 1. */
+   exp(-x) I0(x) and exp(-x) I1(x) / x are Chebyshev series in x / 4 - 1 up to 8;
+   beyond, sqrt(x) exp(-x) I(x) is one in 16 / x - 1. */
 #ifndef T
 #ifndef TT_BESSEL_H
 #define TT_BESSEL_H

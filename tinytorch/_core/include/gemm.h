@@ -9,8 +9,62 @@
 #ifndef TT_GEMM_H
 #define TT_GEMM_H
 #include "kernel.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 
-#define TT_PANEL 256 /* rows of B in one pass: a packed panel of 16 KiB stays in L1 */
+#define TT_PANEL 256 /* most rows of B in one pass: a packed panel of 16 KiB stays in L1 */
+#define TT_PAGE 4096 /* rows further apart than this cost a page table look-up each */
+
+/* The length of the passes that divide k evenly. */
+TT_INLINE int64_t tt_depth(int64_t k) {
+    const int64_t passes = (k + TT_PANEL - 1) / TT_PANEL;
+    return (k + passes - 1) / passes;
+}
+
+/* True where the kernels below are as fast as the machine: compiled for its vectors, and
+   these no longer than 32 bytes. */
+static inline int tt_own_is_fast(void) {
+#define TT_TEXT_(...) #__VA_ARGS__
+#define TT_TEXT(...) TT_TEXT_(__VA_ARGS__)
+#ifdef __AVX2__
+    const int vectors = 1;
+#else
+    const int vectors = sizeof(TT_TEXT(TT_CLONES)) > 1; /* not empty */
+#endif
+#ifdef __x86_64__
+    return vectors && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           !__builtin_cpu_supports("avx512f");
+#else
+    return 0 * vectors;
+#endif
+}
+
+/* Memory for packed operands.  One piece is kept, as fresh pages cost more than the
+   packing; who finds it taken has one of its own. */
+static struct {
+    _Atomic int taken;
+    size_t size;
+    void *data;
+} tt_kept;
+
+static void *tt_borrow(size_t size, int *kept) {
+    *kept = !atomic_exchange(&tt_kept.taken, 1);
+    if (!*kept) return malloc(size);
+    if (tt_kept.size < size) {
+        free(tt_kept.data);
+        tt_kept.data = malloc(size);
+        tt_kept.size = tt_kept.data ? size : 0;
+    }
+    return tt_kept.data;
+}
+
+static void tt_give_back(void *data, int kept) {
+    if (kept)
+        atomic_store(&tt_kept.taken, 0);
+    else
+        free(data);
+}
 
 /* Per type: T, K(name), VL lanes of 32 bytes, MASK an integer as wide as T. */
 #define T float
@@ -85,6 +139,8 @@ TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T 
     VEC sum[8][8];
     for (int r = 0; r < R; r++)
         for (int v = 0; v < N; v++) sum[r][v] = (VEC){0};
+    if (R == 6) /* of large products, where C is far away */
+        for (int r = 0; r < R; r++) __builtin_prefetch(c + r * crs, 1);
     for (; k > 0; k--, a += acs, b += brs) {
         VEC y[8];
         for (int v = 0; v < N; v++) y[v] = *(const VEC *)(b + v * VL);
@@ -115,15 +171,17 @@ TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T 
         for (int v = 0; v < N; v++) *(VEC *)(c + r * crs + v * VL) = sum[r][v];
 }
 
-/* All rows of C for one panel of B. */
+/* All rows of C for one panel of B.  `strip` is the distance between strips of six rows
+   of A divided by six: ars, unless A was packed. */
 #define TT_SWEEP(R, N)                                                                 \
     for (; m - i >= R; i += R)                                                         \
-        K(tt_tile)(R, N, k, alpha, a + i * ars, ars, acs, b, brs, beta, c + i * crs,   \
-                   crs, ccs, skip, cols)
+        K(tt_tile)(R, N, k, alpha, a + (i - i % 6) * strip + i % 6 * ars, ars, acs, b, \
+                   brs, beta, c + i * crs, crs, ccs, skip, cols)
 
 TT_KERNEL void K(tt_panel)(int vectors, int64_t m, int64_t k, T alpha, const T *a,
-                           int64_t ars, int64_t acs, const T *b, int64_t brs, T beta,
-                           T *c, int64_t crs, int64_t ccs, int64_t skip, int64_t cols) {
+                           int64_t strip, int64_t ars, int64_t acs, const T *b,
+                           int64_t brs, T beta, T *c, int64_t crs, int64_t ccs,
+                           int64_t skip, int64_t cols) {
     int64_t i = 0;
     if (vectors == 1) { /* enough rows to hide the latency of an addition */
         TT_SWEEP(8, 1);
@@ -217,8 +275,9 @@ static void K(tt_rows)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
                        T beta, T *c, int64_t crs, int64_t ccs) {
     _Alignas(32) T packed[TT_PANEL * 2 * VL];
     const int packs = bcs != 1 || n < VL;
-    for (int64_t p = 0; p < k; p += TT_PANEL, beta = 1) {
-        const int64_t depth = k - p < TT_PANEL ? k - p : TT_PANEL;
+    const int64_t pass = tt_depth(k);
+    for (int64_t p = 0; p < k; p += pass, beta = 1) {
+        const int64_t depth = k - p < pass ? k - p : pass;
         for (int64_t j = 0; j < n;) {
             const int64_t left = n - j;
             const int vectors = K(tt_width)(m, left, packs);
@@ -236,8 +295,8 @@ static void K(tt_rows)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
                 skip = width - cols;
                 panel -= skip;
             }
-            K(tt_panel)(vectors, m, depth, alpha, a + p * acs, ars, acs, panel, prs, beta,
-                        c + j * ccs, crs, ccs, skip, cols);
+            K(tt_panel)(vectors, m, depth, alpha, a + p * acs, ars, ars, acs, panel, prs,
+                        beta, c + j * ccs, crs, ccs, skip, cols);
             j += cols;
         }
     }
@@ -314,6 +373,60 @@ TT_KERNEL void K(tt_dots)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
         TT_SWEEP(1, 1);
     }
 #undef TT_SWEEP
+}
+
+/* ---- packed: large products, in two steps that may each be shared among threads ---- */
+
+/* Step 1: copy columns begin..end of B, k long, into panels of 2 VL columns, each
+   contiguous.  Begin is a multiple of 2 VL; `to` is the first panel of all. */
+TT_KERNEL void K(tt_pack_panels)(T *to, int64_t begin, int64_t end, int64_t k, const T *b,
+                                 int64_t brs, int64_t bcs) {
+    const int64_t whole = bcs == 1 ? end - (end - begin) % (2 * VL) : begin;
+    for (int64_t p = 0; p < k && whole > begin; p++) /* along the rows: few pages */
+        for (int64_t j = begin; j < whole; j += 2 * VL) {
+            T *row = to + j * k + p * 2 * VL;
+            *(VEC *)row = *(const VEC *)(b + p * brs + j);
+            *(VEC *)(row + VL) = *(const VEC *)(b + p * brs + j + VL);
+        }
+    for (int64_t j = whole; j < end; j += 2 * VL)
+        K(tt_pack)(to + j * k, 2 * VL, b + j * bcs, brs, bcs, k,
+                   end - j < 2 * VL ? end - j : 2 * VL);
+}
+
+/* Copy a block of A whose columns are contiguous into strips of six rows, k long. */
+TT_KERNEL void K(tt_pack_strips)(T *to, int64_t m, int64_t k, const T *a, int64_t acs) {
+    for (int64_t p = 0; p < k; p++) {
+        const T *x = a + p * acs;
+        for (int64_t i = 0; i < m - m % 6; i += 6)
+            for (int64_t r = 0; r < 6; r++) to[i * k + p * 6 + r] = x[i + r];
+        for (int64_t i = m - m % 6; i < m; i++) to[(m - m % 6) * k + p * 6 + i % 6] = x[i];
+    }
+}
+
+/* Step 2: a block of C from rows of A and the packed panels of B.  Where the rows of A
+   would be far apart they are copied to `copy`: (m + 5) * TT_PANEL elements, or NULL. */
+static void K(tt_packed)(int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t ars,
+                         int64_t acs, const T *panels, T beta, T *c, int64_t crs,
+                         T *copy) {
+    const int64_t pass = tt_depth(k);
+    const int far = copy && (ars > acs ? ars : acs) * sizeof(T) >= TT_PAGE;
+    for (int64_t p = 0; p < k; p += pass, beta = 1) {
+        const int64_t depth = k - p < pass ? k - p : pass;
+        const T *from = a + p * acs;
+        int64_t xrs = ars, xcs = acs, strip = ars;
+        if (far && acs != 1) {
+            K(tt_pack_strips)(copy, m, depth, from, acs);
+            from = copy, strip = depth, xrs = 1, xcs = 6;
+        } else if (far) {
+            for (int64_t i = 0; i < m; i++)
+                memcpy(copy + i * depth, from + i * ars, depth * sizeof(T));
+            from = copy, strip = xrs = depth;
+        }
+        for (int64_t j = 0; j < n; j += 2 * VL)
+            K(tt_panel)(2, m, depth, alpha, from, strip, xrs, xcs,
+                        panels + j * k + p * 2 * VL, 2 * VL, beta, c + j, crs, 1, 0,
+                        n - j < 2 * VL ? n - j : 2 * VL);
+    }
 }
 
 /* ---- the choice ---- */

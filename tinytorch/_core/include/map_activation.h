@@ -43,7 +43,14 @@ MAP_S1(celu, x > 0 ? x : F(expm1)(x / s0) * s0)
 MAP(selu, x > 0 ? x * (T)1.0507009873554804934
                 : F(expm1)(x) * (T)(1.6732632423543772848 * 1.0507009873554804934))
 
-MAP(gelu, x * (T)0.5 * (1 + F(erf)(x * (T)M_SQRT1_2)))
+#if TT_SINGLE
+/* x Phi(x) = relu(x) - |x| Phi(-|x|), which has a tail where 1 + erf has none */
+TT_LOOP1(TT_KERNEL, gelu_f32, float, float, x, const float end = tt_hidden(6.5f);,
+         tt_max_f32(0, x) - tt_min_f32(end, tt_abs_f32(x)) *
+                                tt_normal_tail(tt_min_f32(end, tt_abs_f32(x))))
+#else
+MAP(gelu, x * 0.5 * (1 + erf(x * M_SQRT1_2)))
+#endif
 MAP(gelu_tanh, F(gelu_tanh)(x))
 MAP(mish, F(mish)(x))
 
@@ -58,6 +65,7 @@ TT_KERNEL void K(logit)(char **p, int64_t n, const Scalar *s) {
     const T *in = (const T *)p[1];
     const T eps = (T)s[0].f, low = eps >= 0 ? eps : -(T)INFINITY;
     const T high = eps >= 0 ? 1 - eps : (T)INFINITY;
-    TT_ITEMS(const T x = F(min)(high, F(max)(low, in[i])); out[i] = F(log)(x / (1 - x));)
+    TT_ITEMS(const T x = F(min)(high, F(max)(low, in[i]));
+             out[i] = F(log)(x / (1 - x));)
 }
 #endif

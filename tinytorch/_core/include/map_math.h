@@ -1,5 +1,6 @@
-/* Unary mathematics: powers, exponentials, logarithms, circular and hyperbolic functions,
-   rounding, sign.  p[0] = f(p[1]); where PyTorch keeps integers there is an _i64. */
+/* Unary mathematics: powers, exponentials, logarithms, circular and hyperbolic
+   functions, rounding, sign.  p[0] = f(p[1]); where PyTorch keeps integers there is an
+   _i64. */
 #ifndef T
 #ifndef TT_MAP_MATH_H
 #define TT_MAP_MATH_H

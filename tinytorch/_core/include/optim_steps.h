@@ -33,7 +33,8 @@ STEP(sgd, , w -= lr * g;)
 /* s[3] momentum, s[4] 1 - dampening, s[5].i nesterov.  The first step has a zero buffer
    and s[4] = 1, whatever the dampening. */
 STEP(sgd_momentum,
-     STATE(2, buffer) SCALAR(3, momentum) SCALAR(4, take) const int nesterov = s[5].i != 0;,
+     STATE(2, buffer) SCALAR(3, momentum) SCALAR(4, take)
+         const int nesterov = s[5].i != 0;,
      const T b = buffer[i] * momentum + take * g;
      buffer[i] = b;
      w -= lr * (nesterov ? g + momentum * b : b);)
@@ -81,12 +82,14 @@ STEP(lion, STATE(2, mean) SCALAR(3, rest1) SCALAR(4, beta2) SCALAR(5, rest2)
     w -= lr * b;
 STEP(rmsprop, STATE(2, square) RMS_SCALARS,
      RMS_SQUARE w -= lr * g / (L(sqrt)(v) + eps);)
-STEP(rmsprop_momentum, STATE(2, square) STATE(3, buffer) RMS_SCALARS SCALAR(6, momentum),
+STEP(rmsprop_momentum,
+     STATE(2, square) STATE(3, buffer) RMS_SCALARS SCALAR(6, momentum),
      RMS_SQUARE const T denominator = L(sqrt)(v) + eps; RMS_MOMENTUM)
 STEP(rmsprop_centered, STATE(2, square) STATE(3, average) RMS_SCALARS,
      RMS_SQUARE RMS_CENTER w -= lr * g / denominator;)
 STEP(rmsprop_centered_momentum,
-     STATE(2, square) STATE(3, average) STATE(4, buffer) RMS_SCALARS SCALAR(6, momentum),
+     STATE(2, square) STATE(3, average) STATE(4, buffer) RMS_SCALARS
+         SCALAR(6, momentum),
      RMS_SQUARE RMS_CENTER RMS_MOMENTUM)
 #undef RMS_SCALARS
 #undef RMS_SQUARE
@@ -118,9 +121,9 @@ STEP(adamax, STATE(2, mean) STATE(3, norm) SCALAR(3, take) SCALAR(4, beta2)
      norm[i] = top;
      w -= lr * m / top;)
 
-/* lr weighs the gradient: lr (1 - mu_t) / (1 - mu_1 ... mu_t); s[3] 1 - beta1, s[4] beta2,
-   s[5] 1 - beta2, s[6] 1 - beta2^t, s[7] eps, s[8] 1 - lr decay, s[9] weighs the mean:
-   lr mu_t+1 / (1 - mu_1 ... mu_t+1) */
+/* lr weighs the gradient: lr (1 - mu_t) / (1 - mu_1 ... mu_t); s[3] 1 - beta1,
+   s[4] beta2, s[5] 1 - beta2, s[6] 1 - beta2^t, s[7] eps, s[8] 1 - lr decay,
+   s[9] weighs the mean: lr mu_t+1 / (1 - mu_1 ... mu_t+1) */
 STEP(nadam, STATE(2, mean) STATE(3, square) SCALAR(3, take) SCALAR(4, beta2)
                 SCALAR(5, rest2) SCALAR(6, correction) SCALAR(7, eps) SCALAR(8, shrink)
                 SCALAR(9, weight),

@@ -7,7 +7,7 @@
 
 #define MANTISSA C(23, 52)
 #define BIAS C(127, 1023)
-#define ROUND C(0x1.8p23f, 0x1.8p52) /* x + ROUND has the integer next to x in its bits */
+#define ROUND C(0x1.8p23f, 0x1.8p52) /* x + ROUND shows the integer next to x */
 #define LN2_HI C(0x1.62e4p-1f, 0x1.62e42feep-1)
 #define LN2_LO C(0x1.7f7d1cp-20f, 0x1.a39ef35793c76p-33)
 #define LOG2E C(0x1.715476p+0f, 0x1.71547652b82fep+0)
@@ -245,6 +245,34 @@ TT_INLINE T F(erf)(T x) {
     return erf(x);
 #endif
 }
+
+#if TT_SINGLE
+/* 2^t / 2 for -125 <= t <= 0: normal, so the exponent is added as an integer */
+TT_INLINE float tt_half_exp2(float t) {
+    const float n = t + ROUND, r = t - (n - ROUND);
+    float q = 7.73794818e-5f;
+    q = q * r + 6.70014182e-4f;
+    q = q * r + 4.80900286e-3f;
+    q = q * r + 2.77516395e-2f;
+    q = q * r + 1.20113254e-1f;
+    q = q * r + 3.46573591e-1f;
+    return tt_float_f32(tt_bits_f32(q * r + 0.5f) + (tt_bits_f32(n) << 23));
+}
+
+/* The normal tail Phi(-a) = 2^(-a H(a)) / 2 for 0 <= a <= 6.5, to 4e-8 */
+TT_INLINE float tt_normal_tail(float a) {
+    float h = 1.88684567e-7f;
+    h = h * a - 4.64448794e-6f;
+    h = h * a + 4.50587650e-5f;
+    h = h * a - 1.90281906e-4f;
+    h = h * a - 1.49465021e-4f;
+    h = h * a + 7.09141232e-3f;
+    h = h * a - 5.25173247e-2f;
+    h = h * a - 4.59201843e-1f;
+    h = h * a - 1.15110576e+0f;
+    return tt_half_exp2(h * a);
+}
+#endif
 
 #undef MANTISSA
 #undef BIAS

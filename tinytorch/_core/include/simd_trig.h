@@ -1,7 +1,8 @@
 /* Circular functions and their inverses (part of simd.h; see each_float.h).
 
-   sin, cos, tan:  x = n pi/2 + r, |r| <= pi/4, for |x| <= TRIG_LIMIT; beyond it, and for
-   infinities and NaN, the caller takes the C library's.  A float is reduced in double. */
+   sin, cos, tan:  x = n pi/2 + r, |r| <= pi/4, for |x| <= TRIG_LIMIT; beyond it, and
+   for infinities and NaN, the caller takes the C library's.  A float is reduced in
+   double. */
 #define TRIG_LIMIT 1e6
 #define PI_HI C(0x1.921fb6p+1f, 0x1.921fb54442d18p+1)
 #define PI_LO C(-0x1.777a5cp-24f, 0x1.1a62633145c07p-53)
@@ -163,7 +164,7 @@ TT_INLINE T F(acos)(T x) {
     return acos(x);
 #endif
 }
-#undef ROUND
+#undef ROUND /* of simd_exp.h */
 #undef INF
 #undef PI_HI
 #undef PI_LO

@@ -1,6 +1,6 @@
-/* Special functions: error functions, gamma family, normal distribution.  All but erf,
-   entr and logit are computed in double and rounded; they are rare, so one scalar text
-   serves every instruction set. */
+/* Special functions: error functions, gamma family, normal distribution.  All but erf
+   and entr are computed in double and rounded; they are rare, so most are one scalar
+   text for every instruction set. */
 #ifndef T
 #ifndef TT_SPECIAL_H
 #define TT_SPECIAL_H
@@ -23,22 +23,46 @@ static double tt_erfc_inverse(double q) {
     return y;
 }
 
-static double tt_erfinv(double x) {
-    const double a = fabs(x);
-    if (!(a < 1)) return a == 1 ? copysign(INFINITY, x) : NAN;
-    if (a > 0.5) return copysign(tt_erfc_inverse(1 - a), x);
-    const double w = log1p(-a * a), t = 2 / (M_PI * 0.147) + w / 2;
-    double y = a < 1e-4 ? a / M_2_SQRTPI : sqrt(sqrt(t * t - w / 0.147) - t);
-    for (int step = 0; step < 3; step++) {
-        const double newton = (erf(y) - a) / (M_2_SQRTPI * exp(-y * y));
-        y -= newton / (1 + newton * y);
-    }
-    return copysign(y, x);
+static const double tt_erfinv_near[] = {
+    8.862269278004927e-01, 2.320135415164338e-01, 1.155042494976050e-02,
+    -2.338715557965398e-03, -1.219168471609432e-04, 4.060778911804971e-05,
+    5.639899585104977e-06, -2.375854984203707e-06, 2.684926006485843e-07,
+    -9.199690381192315e-09, -4.865298848560660e-10, 3.533538765356324e-11,};
+static const double tt_erfinv_far[] = {
+    3.083885598356312e+00, 1.005258976445540e+00, 5.371801473075441e-03,
+    -3.751305708777491e-03, 2.481061418226034e-03, -1.687722641478431e-03,
+    9.961567582897201e-04, -3.584663544464186e-04, -4.969531675072532e-05,
+    7.892228367158515e-05,};
+
+/* erfinv(x) / x to 3e-9, enough for float: polynomials in w = -log(1 - x^2) up to 6 and
+   in sqrt(w) - 3.25 up to 16.7, which the largest float below 1 has. */
+TT_INLINE double tt_erfinv_ratio(double w) {
+    const double r = sqrt(w) - 3.25;
+    double near = 0, far = 0;
+    for (int k = 11; k >= 0; k--) near = near * w + tt_erfinv_near[k];
+    for (int k = 9; k >= 0; k--) far = far * r + tt_erfinv_far[k];
+    return w < 6 ? near : far;
+}
+
+TT_INLINE float tt_erfinv_f32(float x) {
+    const double z = x, w = -tt_log_f64((1 - z) * (1 + z));
+    const float y = (float)(z * tt_erfinv_ratio(w));
+    return tt_abs_f32(x) == 1 ? x * INFINITY : y; /* beyond 1 the logarithm is NaN */
+}
+
+static double tt_erfinv_f64(double x) {
+    const double a = fabs(x), w = -log1p(-a * a);
+    if (!(a < 1)) return a == 1 ? x * INFINITY : NAN;
+    if (w > 16) return copysign(tt_erfc_inverse(1 - a), x);
+    const double y = a * tt_erfinv_ratio(w);
+    const double miss = a > 0.5 ? (1 - a) - erfc(y) : erf(y) - a;
+    const double newton = miss / (M_2_SQRTPI * exp(-y * y));
+    return copysign(y - newton / (1 + newton * y), x);
 }
 
 static double tt_ndtri(double p) {
     if (!(p > 0 && p < 1)) return p == 0 ? -INFINITY : p == 1 ? INFINITY : NAN;
-    if (p > 0.25 && p < 0.75) return M_SQRT2 * tt_erfinv(2 * p - 1);
+    if (p > 0.25 && p < 0.75) return M_SQRT2 * tt_erfinv_f64(2 * p - 1);
     return p < 0.5 ? -M_SQRT2 * tt_erfc_inverse(2 * p)
                    : M_SQRT2 * tt_erfc_inverse(2 * (1 - p));
 }
@@ -123,7 +147,8 @@ static double tt_zeta(double x, double q) {
         const double term = tt_bernoulli[k] * factor;
         y += term;
         if (fabs(term) < 1e-17 * fabs(y)) break;
-        factor *= (x + 2 * k + 1) * (x + 2 * k + 2) / ((2 * k + 3.) * (2 * k + 4.) * q * q);
+        factor *= (x + 2 * k + 1) * (x + 2 * k + 2) / (q * q);
+        factor /= (2 * k + 3.) * (2 * k + 4.);
     }
     return y;
 }
@@ -141,11 +166,12 @@ static double tt_polygamma(int64_t order, double x) {
 
 #if TT_SINGLE
 MAP(erf, F(erf)(x))
+MAP(erfinv, F(erfinv)(x))
 #else
+MAP_COLD(erfinv, F(erfinv)(x))
 MAP_COLD(erf, erf(x))
 #endif
 MAP_COLD(erfc, L(erfc)(x))
-MAP_COLD(erfinv, (T)tt_erfinv(x))
 MAP_COLD(ndtr, (T)(0.5 * erfc(-x * M_SQRT1_2)))
 MAP_COLD(ndtri, (T)tt_ndtri(x))
 MAP_COLD(log_ndtr, (T)tt_log_ndtr(x))

@@ -157,7 +157,7 @@ TT_KERNEL void exponentials(double *y, const uint32_t *w, int64_t n, double scal
 }
 
 /* Rate s[0].f.  float64 takes the C library's logarithm, so as to agree in every bit;
-   in narrower types the difference is lost in rounding, but for one in 10^8 elements. */
+   narrower types lose the difference in rounding, but for one in 10^8 elements. */
 static int fill_exponential(Rng *r, int dtype, char *y, int64_t n, const Scalar *s) {
     uint32_t w[2 * BLOCK];
     double x[BLOCK];

@@ -57,8 +57,8 @@ TT_INLINE uint64_t tt_gcd(int64_t a, int64_t b) {
 TT_INLINE int64_t tt_lcm(int64_t a, int64_t b) {
     const uint64_t divisor = tt_gcd(a, b);
     if (divisor == 0) return 0;
-    const int64_t y = (int64_t)((uint64_t)tt_trunc_divide(a, (int64_t)divisor) * (uint64_t)b);
-    return y < 0 ? (int64_t)(0 - (uint64_t)y) : y;
+    const uint64_t y = (uint64_t)tt_trunc_divide(a, (int64_t)divisor) * (uint64_t)b;
+    return (int64_t)((int64_t)y < 0 ? 0 - y : y);
 }
 INT_ZIP_COLD(gcd, tt_gcd(a, b))
 INT_ZIP_COLD(lcm, tt_lcm(a, b))
@@ -117,30 +117,53 @@ ZIP(logaddexp2, F(logaddexp2)(a, b))
 ZIP(xlogy, b != b ? b : a == 0 ? 0 : a * F(log)(b))
 ZIP(xlog1py, b != b ? b : a == 0 ? 0 : a * F(log1p)(b))
 
-/* A moderate quotient of two floats is exact in double, so one product gives the
-   remainder without the library's long division. */
-TT_INLINE T F(fmod)(T a, T b) {
-#if TT_SINGLE
-    const double quotient = (double)a / b;
-    if (fabs(quotient) < 0x1p28 && F(abs)(b) < INFINITY) {
-        const double rest = a - (double)(int32_t)quotient * b;
-        return F(copysign)((float)rest, a);
-    }
-#endif
-    return L(fmod)(a, b);
-}
-TT_INLINE T F(remainder)(T a, T b) {
-    const T rest = F(fmod)(a, b);
+/* ---- remainders ---- */
+
+/* The remainder that has the divisor's sign, and the quotient rounded down, made from
+   C's remainder in PyTorch's way. */
+TT_INLINE T F(remainder_from)(T rest, T b) {
     return rest != 0 && (b < 0) != (rest < 0) ? rest + b : rest;
 }
-TT_INLINE T F(floor_divide)(T a, T b) {
-    if (b == 0) return a / b;
-    const T rest = F(fmod)(a, b);
+TT_INLINE T F(floor_divide_from)(T rest, T a, T b) {
     const T y = (a - rest) / b - (rest != 0 && (b < 0) != (rest < 0));
-    const T below = L(floor)(y);
-    return y == 0 ? F(copysign)(0, a / b) : below + (y - below > (T)0.5);
+    const T below = L(floor)(y), rounded = below + (y - below > (T)0.5);
+    const T whole = y == 0 ? F(copysign)(0, a / b) : rounded;
+    return b == 0 ? a / b : whole;
 }
-ZIP_COLD(fmod, F(fmod)(a, b))
-ZIP_COLD(remainder, F(remainder)(a, b))
-ZIP_COLD(floor_divide, F(floor_divide)(a, b))
+
+#if TT_SINGLE
+/* Exact for quotients below 2^28, whose product with a float fits a double */
+TT_INLINE float tt_fmod_core(float a, float b) {
+    const double whole = trunc((double)a / b);
+    return tt_copysign_f32((float)(a - whole * b), a);
+}
+TT_KERNEL int tt_fmod_applies(const float *a, const float *b, int64_t n) {
+    int32_t outside = 0;
+    _Pragma("omp simd reduction(| : outside)") for (int64_t i = 0; i < n; i++)
+        outside |= !(tt_abs_f32(a[i]) < 0x1p28f * tt_abs_f32(b[i])) |
+                   !(tt_abs_f32(b[i]) < 0x1p90f);
+    return !outside;
+}
+#define DIVISION(name, vector, library)                                                \
+    TT_LOOP2(TT_KERNEL, name##_block_f32, float, float, a, b, TT_S0, vector)           \
+    TT_LOOP2(TT_COLD, name##_library_f32, float, float, a, b, TT_S0, library)          \
+    TT_COLD void name##_f32(char **p, int64_t n, const Scalar *s) {                    \
+        for (int64_t start = 0; start < n; start += TT_BLOCK) {                        \
+            const int64_t m = n - start < TT_BLOCK ? n - start : TT_BLOCK;             \
+            const int64_t skip = start * (int64_t)sizeof(float);                       \
+            char *q[3] = {p[0] + skip, p[1] + skip, p[2] + skip};                      \
+            (tt_fmod_applies((const float *)q[1], (const float *)q[2], m)              \
+                 ? name##_block_f32 : name##_library_f32)(q, m, s);                    \
+        }                                                                              \
+    }
+#else
+#define DIVISION(name, vector, library)                                                \
+    TT_LOOP2(TT_COLD, name##_f64, double, double, a, b, TT_S0, library)
+#endif
+DIVISION(fmod, tt_fmod_core(a, b), L(fmod)(a, b))
+DIVISION(remainder, F(remainder_from)(tt_fmod_core(a, b), b),
+         F(remainder_from)(L(fmod)(a, b), b))
+DIVISION(floor_divide, F(floor_divide_from)(tt_fmod_core(a, b), a, b),
+         F(floor_divide_from)(L(fmod)(a, b), a, b))
+#undef DIVISION
 #endif

@@ -1,0 +1,100 @@
+"""What ``import tinytorch`` costs, and what it does not import."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+import pytest
+
+BUDGET_MS = 60.0  # over bare Python; the medians of alternating runs
+FOREIGN = ("numpy", "torch", "pycuda", "scipy", "cupy", "nvmath")
+
+
+def run(code: str, *flags: str) -> str:
+    """Run Python code in a fresh interpreter outside the checkout; return stdout."""
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=os.path.dirname(sys.executable),
+    )
+    return done.stdout
+
+
+def test_import_leaves_foreign_packages_out() -> None:
+    code = "import sys, tinytorch, json; print(json.dumps(sorted(sys.modules)))"
+    loaded = {name.partition(".")[0] for name in json.loads(run(code))}
+    assert loaded.isdisjoint(FOREIGN)
+
+
+def test_arithmetic_leaves_numpy_out() -> None:
+    code = """
+import sys, tinytorch as tt
+x = tt.randn(3, 4, requires_grad=True)
+((x @ x.T).exp().sum() + x[0, 1:].mean()).backward()
+repr(x.grad), x.tolist()
+print([name for name in sys.modules if name.partition(".")[0] == "numpy"])
+"""
+    assert run(code).strip() == "[]"
+
+
+def test_import_brings_no_unexpected_module() -> None:
+    """A new module of the standard library is a cost; name it here on purpose."""
+    code = "import sys; {}print(*sys.modules)"
+    bare = set(run(code.format("")).split())
+    loaded = set(run(code.format("import tinytorch; ")).split()) - bare
+    heavy = """
+        asyncio concurrent.futures dataclasses inspect logging
+        multiprocessing random subprocess tempfile unittest urllib
+        zipfile
+        """.split()
+    assert loaded.isdisjoint(heavy)
+
+
+@pytest.mark.slow
+def test_import_time() -> None:
+    timed = (
+        "import time; start = time.perf_counter();{}"
+        " print((time.perf_counter() - start) * 1e3)"
+    )
+    run("import tinytorch")  # warms the disk cache
+    rounds = [
+        float(run(timed.format(" import tinytorch;"))) - float(run(timed.format("")))
+        for _ in range(9)
+    ]
+    assert statistics.median(rounds) <= BUDGET_MS
+
+
+def test_import_beside_torch_and_numpy() -> None:
+    pytest.importorskip("torch")
+    for order in ("tinytorch, numpy, torch", "torch, numpy, tinytorch"):
+        code = f"""
+import {order}
+a = tinytorch.ones(64, 64) @ tinytorch.ones(64, 64)
+b = torch.ones(64, 64) @ torch.ones(64, 64)
+c = numpy.ones((64, 64)) @ numpy.ones((64, 64))
+print(a[0, 0].item(), b[0, 0].item(), c[0, 0])
+"""
+        assert run(code).split() == ["64.0"] * 3
+
+
+@pytest.mark.parametrize(
+    "ending", ["pass", "sys.exit(0)", "raise SystemExit", "os._exit(0)", "os.fork()"]
+)
+def test_exit_is_clean(ending: str) -> None:
+    code = f"""
+import os, sys, threading, time
+import tinytorch as tt
+tt.set_num_threads(2)
+x = tt.ones(1 << 20, requires_grad=True)
+(x * 2).sum().backward()
+threading.Thread(target=time.sleep, args=(0.05,)).start()
+{ending}
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,11 @@
+"""Writing whole tensors in place, with history: copies and fills."""
+
+from tinytorch._core.ops.elementwise cimport Number
+from tinytorch._core.tensor cimport Tensor
+
+cdef Tensor c_copy_(Tensor y, Tensor x)              # y <- x, broadcast and cast
+cdef Tensor c_fill_(Tensor y, const Number* value)   # checks the range
+cdef int check_range(const Number* value, int code, bint halves=*) except -1
+cdef int fill_number(Tensor y, const Number* value) except -1  # without history
+cdef int check_overlap(Tensor y, Tensor x) except -1  # x: what is read, or None
+cdef int refuse_repeats(Tensor y) except -1          # elements that share a place

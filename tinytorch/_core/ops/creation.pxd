@@ -1,0 +1,13 @@
+"""Making tensors from what Python callers give: sizes, dtype, device."""
+
+from libc.stdint cimport int64_t
+
+from tinytorch._core.tensor cimport Tensor
+
+# A new tensor as the keyword arguments of a factory ask for; `code` if dtype is None.
+cdef Tensor make(int rank, const int64_t* sizes, object dtype, object device,
+                 object layout, object pin_memory, int code)
+cdef Tensor make_like(Tensor x, object dtype, object device, object layout,
+                      object pin_memory, object memory_format)
+cdef Tensor finish(Tensor y, object requires_grad)      # sets the flag, or raises
+cdef int check_layout(object layout, object pin_memory) except -1

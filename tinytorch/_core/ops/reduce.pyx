@@ -1,0 +1,308 @@
+"""Sums and means:  y = sum over the reduced dimensions of x.
+
+Their derivative repeats the gradient along those dimensions (`spread`); the derivative
+of that is the sum again, so the two close under differentiation.
+"""
+
+from cpython.long cimport PyLong_CheckExact
+from libc.stdint cimport int64_t, uint64_t
+
+from tinytorch._core.autograd cimport (
+    Backward, Node, attach, gradient_ops, inference_mode, link, needs_grad, new_node, send)
+from tinytorch._core.executor cimport (
+    Driver, Kernel, KernelCall, Scalar, View, copy_into, register_kernel, run, tt_parallel_for,
+    view_of)
+from tinytorch._core.ops.arithmetic cimport c_mul_number
+from tinytorch._core.ops.elementwise cimport deliver
+from tinytorch._core.tensor cimport (
+    INFERENCE, Tensor, empty, empty_beside, over_storage)
+from tinytorch._core.threads cimport parallel_for
+from tinytorch._core.types cimport (
+    COMPUTE_F32, I64, MAX_DIMS, compute_of, dtype_of, is_float, parse_dtype)
+
+__all__ = ["sum", "mean"]
+METHODS = ["sum", "mean"]
+
+cdef extern from *:
+    """
+    #include "reductions.h"
+    TT_REDUCTIONS(sum) TT_FLOAT_REDUCTIONS(mean)
+    """
+    int reduce_driver(const KernelCall* call) nogil
+    void** sum_reductions
+    void** mean_reductions
+
+tt_parallel_for = parallel_for
+
+cdef Kernel* SUM = register_kernel("sum", <Driver>reduce_driver, sum_reductions, 0)
+cdef Kernel* MEAN = register_kernel("mean", <Driver>reduce_driver, mean_reductions, 0)
+
+
+# ---- which dimensions ----
+
+cdef int dim_of(object dim, int rank) except -1:
+    """One dimension as a number from 0; a 0-d tensor has the dimension 0, too."""
+    cdef int most = rank if rank else 1
+    cdef int64_t d
+    if not PyLong_CheckExact(dim) and (
+            isinstance(dim, bool) or not hasattr(dim, "__index__")):
+        raise TypeError(f"dim must be int, not {type(dim).__name__}")
+    d = dim
+    if d < -most or d >= most:
+        raise IndexError(f"Dimension out of range (expected to be in range of "
+                         f"[{-most}, {most - 1}], but got {d})")
+    return d + most if d < 0 else d
+
+
+cdef uint64_t dims_of(object dim, int rank) except? 0:
+    cdef uint64_t dims = 0
+    cdef int d
+    if dim is None:
+        return <uint64_t>ALL_DIMS
+    if not isinstance(dim, (tuple, list)):
+        return <uint64_t>1 << dim_of(dim, rank)
+    if not dim:
+        return <uint64_t>ALL_DIMS
+    for item in dim:
+        d = dim_of(item, rank)
+        if dims >> d & 1:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+        dims |= <uint64_t>1 << d
+    return dims
+
+
+cdef uint64_t dims_from(const int* dim, int n) noexcept nogil:
+    cdef uint64_t dims = 0
+    cdef int k
+    for k in range(n):
+        dims |= <uint64_t>1 << dim[k]
+    return dims
+
+
+cdef int64_t count_over(Tensor x, uint64_t dims) noexcept nogil:
+    cdef int64_t n = 1
+    cdef int d
+    for d in range(x.rank):
+        if dims >> d & 1:
+            n *= x.sizes[d]
+    return n
+
+
+# ---- the call ----
+
+cdef Tensor reduced(const Kernel* kernel, Tensor x, uint64_t dims, bint keepdim, int code,
+                    int compute, Tensor centre=None, const Scalar* s=NULL,
+                    int scalars=0):
+    cdef int64_t[MAX_DIMS] kept, strides
+    cdef int64_t step = 1
+    cdef View[3] v
+    cdef Tensor y
+    cdef int d, rank = 0
+    if dims == <uint64_t>ALL_DIMS and not keepdim:
+        y = empty_beside(x, 0, NULL, code)
+        for d in range(x.rank):
+            kept[d] = strides[d] = 1
+    else:
+        for d in range(x.rank):
+            if not dims >> d & 1:
+                kept[rank] = x.sizes[d]
+                rank += 1
+            elif keepdim:
+                kept[rank] = 1
+                rank += 1
+        y = empty_beside(x, rank, kept, code)
+        for d in range(x.rank - 1, -1, -1):
+            kept[d] = 1 if dims >> d & 1 else x.sizes[d]
+            strides[d] = step
+            step *= kept[d]
+    if inference_mode():
+        y.flags |= INFERENCE
+    view_of(&v[0], y)
+    v[0].ndim = x.rank
+    v[0].shape = kept
+    v[0].strides = strides
+    view_of(&v[1], x)
+    if centre is not None:
+        view_of(&v[2], centre)
+    run(kernel, v, 2 if centre is None else 3, 1, s, scalars, compute, x.storage.device)
+    return y
+
+
+# ---- sum ----
+
+cdef Tensor c_sum(Tensor x, uint64_t dims=<uint64_t>ALL_DIMS, bint keepdim=False,
+                  int code=-1):
+    cdef Node node = None
+    cdef Tensor y
+    if code < 0:
+        code = x.code if is_float(x.code) else I64
+    if needs_grad(x) and is_float(code):
+        node = shape_node(sum_backward, b"SumBackward0" if dims == <uint64_t>ALL_DIMS
+                          else b"SumBackward1", x, dims, keepdim)
+    y = reduced(SUM, x, dims, keepdim, code, compute_of[code])
+    if node is not None:
+        attach(y, node)
+    return y
+
+
+cdef int sum_backward(Node node, Tensor gy) except -1:
+    """d sum(x) = sum(dx): each element receives gy"""
+    return send_spread(node, gy)
+
+
+cdef Tensor c_mean(Tensor x, uint64_t dims=<uint64_t>ALL_DIMS, bint keepdim=False,
+                   int code=-1):
+    cdef Node node = None
+    cdef Tensor y
+    if code < 0:
+        code = x.code
+    if not is_float(code):
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating "
+            f"point or complex dtype. Got: {scalar_name(code)}" if code == x.code else
+            "mean(): could not infer output dtype. Optional dtype must be either a "
+            f"floating point or complex dtype. Got: {scalar_name(code)}")
+    if needs_grad(x):
+        node = shape_node(mean_backward, b"MeanBackward0" if dims == <uint64_t>ALL_DIMS
+                          else b"MeanBackward1", x, dims, keepdim)
+        node.f0 = 1.0 / <double>count_over(x, dims)
+    y = reduced(MEAN, x, dims, keepdim, code, compute_of[code])
+    if node is not None:
+        attach(y, node)
+    return y
+
+
+cdef int mean_backward(Node node, Tensor gy) except -1:
+    """d mean(x) = mean(dx): each element receives gy / n"""
+    return send_spread(node, c_mul_number(gy, node.f0))
+
+
+cdef tuple scalar_names = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short",
+                           "Char", "Byte", "Bool")
+
+
+cdef str scalar_name(int code):
+    return <str>scalar_names[code]
+
+
+# ---- the adjoint ----
+
+cdef Node shape_node(Backward backward, const char* title, Tensor x, uint64_t dims,
+                     bint keepdim):
+    """A node that knows x's shape: packed into two words if they suffice."""
+    cdef Node node = new_node(backward, title)
+    cdef int d
+    link(node, 0, x)
+    node.i0 = <int64_t>dims
+    node.i1 = keepdim | x.code << 1 | x.rank << 8
+    node.i2 = node.i3 = 0
+    if x.rank > 4 or x.count >= <int64_t>1 << 31:
+        node.context = [x.sizes[d] for d in range(x.rank)]
+        return node
+    for d in range(x.rank):
+        if d < 2:
+            node.i2 |= x.sizes[d] << 32 * d
+        else:
+            node.i3 |= x.sizes[d] << 32 * (d - 2)
+    return node
+
+
+cdef int send_spread(Node node, Tensor gy) except -1:
+    """Send gy, repeated along the dimensions that the node reduced."""
+    cdef int64_t[MAX_DIMS] shape
+    cdef int d, rank = node.i1 >> 8, code = node.i1 >> 1 & 127
+    if node.context is not None:
+        for d in range(rank):
+            shape[d] = node.context[d]
+    else:
+        for d in range(rank):
+            shape[d] = (node.i2 if d < 2 else node.i3) >> 32 * (d & 1) & 0x7fffffff
+    cdef Tensor g = spread(gy, rank, shape, <uint64_t>node.i0, node.i1 & 1)
+    if g.code != code:
+        g = gradient_ops.fit(g, code, [shape[d] for d in range(rank)])
+    return send(node, 0, g)
+
+
+cdef enum:
+    SMALL = 4096    # up to here a copy costs less than what strides cost the next op
+
+
+cdef Tensor spread(Tensor g, int rank, const int64_t* shape, uint64_t dims, bint keepdim):
+    cdef int64_t[MAX_DIMS] strides
+    cdef Node node = None
+    cdef Tensor x, y
+    cdef int d, k = 0
+    for d in range(rank):
+        if dims >> d & 1:
+            strides[d] = 0
+            k += keepdim
+        else:
+            strides[d] = g.strides[k]
+            k += 1
+    if needs_grad(g):
+        node = new_node(spread_backward, b"ExpandBackward0")
+        node.i0 = <int64_t>dims
+        node.i1 = keepdim
+        link(node, 0, g)
+    # no view of g: nobody may write through it
+    y = over_storage(g.storage, rank, shape, strides, g.offset, g.code)
+    if y.count <= SMALL:
+        x = y
+        y = empty(rank, shape, g.code, g.storage.device, g.storage.index)
+        copy_into(y, x)
+    if node is not None:
+        attach(y, node)
+    return y
+
+
+cdef int spread_backward(Node node, Tensor gy) except -1:
+    """The derivative of repetition is the sum."""
+    return send(node, 0, c_sum(gy, <uint64_t>node.i0, node.i1))
+
+
+# ---- for Python ----
+
+def sum(Tensor input not None, dim=None, keepdim=False, *, dtype=None, out=None,
+        axis=None, keepdims=None):
+    """Return the sum of all elements, or along the dimensions `dim`.
+
+    Integers and truth values are summed in int64 unless `dtype` says otherwise.
+
+    Example:
+        >>> sum(tensor([[1.0, 2.0], [3.0, 4.0]]), 0).tolist()
+        [4.0, 6.0]
+    """
+    cdef uint64_t dims = <uint64_t>ALL_DIMS
+    cdef int code = -1
+    if axis is not None:
+        dim = axis
+    if dim is not None:
+        dims = dims_of(dim, input.rank)
+    if keepdims is not None:
+        keepdim = keepdims
+    if dtype is not None:
+        code = parse_dtype(dtype, input.code)
+    cdef Tensor y = c_sum(input, dims, keepdim, code)
+    return y if out is None else deliver(y, out)
+
+
+def mean(Tensor input not None, dim=None, keepdim=False, *, dtype=None, out=None,
+         axis=None, keepdims=None):
+    """Return the mean of all elements, or along the dimensions `dim`.
+
+    Example:
+        >>> mean(tensor([[1.0, 2.0], [3.0, 4.0]]), 0).tolist()
+        [2.0, 3.0]
+    """
+    cdef uint64_t dims = <uint64_t>ALL_DIMS
+    cdef int code = -1
+    if axis is not None:
+        dim = axis
+    if dim is not None:
+        dims = dims_of(dim, input.rank)
+    if keepdims is not None:
+        keepdim = keepdims
+    if dtype is not None:
+        code = parse_dtype(dtype, input.code)
+    cdef Tensor y = c_mean(input, dims, keepdim, code)
+    return y if out is None else deliver(y, out)

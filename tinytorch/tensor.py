@@ -1,0 +1,114 @@
+"""Methods of Tensor that are no ops: backward, hooks, printing, what others ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tinytorch._core.autograd import (
+    HookHandle,
+    register_post_accumulate_hook,
+    register_tensor_hook,
+    retain_grad,
+    run_backward,
+)
+from tinytorch._core.binding import bind
+from tinytorch._core.tensor import Tensor
+from tinytorch._core.types import strided
+from tinytorch.printing import tensor_repr
+
+
+def backward(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Sequence[Tensor] | Tensor | None = None,
+) -> None:
+    """Add the gradients of this tensor to ``.grad`` of the leaves it was made from.
+
+    Args:
+        gradient: weight of each element; may be omitted for a single element.
+        retain_graph: keep what was saved, for another backward.
+        create_graph: record this pass, so that it can be differentiated itself.
+        inputs: if given, only these tensors receive a gradient.
+    """
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is not None:
+        inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+        if not inputs:
+            raise RuntimeError(
+                "'inputs' argument to backward() cannot be empty."
+            )
+    run_backward((self,), (gradient,), keep, create_graph, inputs)
+
+
+def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
+    """Set ``requires_grad`` and return the tensor."""
+    self.requires_grad = requires_grad
+    return self
+
+
+def register_hook(self: Tensor, hook: Callable[[Tensor], Any]) -> HookHandle:
+    """Call ``hook(gradient)`` when the gradient is known; it may return another."""
+    return register_tensor_hook(self, hook)
+
+
+def register_post_accumulate_grad_hook(
+    self: Tensor, hook: Callable[[Tensor], Any]
+) -> HookHandle:
+    """Call ``hook(tensor)`` after a gradient was added to this leaf's ``.grad``."""
+    return register_post_accumulate_hook(self, hook)
+
+
+def _repr(self: Tensor, *, tensor_contents: str | None = None) -> str:
+    return tensor_repr(self)
+
+
+def _contains(self: Tensor, element: Any) -> bool:
+    if not isinstance(element, (Tensor, int, float)):
+        raise RuntimeError(
+            "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+            f"{type(element)}."
+        )
+    return bool((self == element).any().item())
+
+
+def _format(self: Tensor, spec: str) -> str:
+    if self.dim() == 0 and not self.is_meta and type(self) is Tensor:
+        return format(self.item(), spec)
+    return object.__format__(self, spec)
+
+
+def _share_memory(self: Tensor) -> Tensor:
+    """Refuse: tensors live in the memory of one process."""
+    raise NotImplementedError("shared memory between processes is not supported")
+
+
+METHODS: dict[str, object] = {
+    "backward": backward,
+    "requires_grad_": requires_grad_,
+    "register_hook": register_hook,
+    "register_post_accumulate_grad_hook": register_post_accumulate_grad_hook,
+    "retain_grad": retain_grad,
+    "share_memory_": _share_memory,
+    "is_shared": lambda self: False,
+    "is_pinned": lambda self, device=None: False,
+    "is_coalesced": lambda self: False,
+    "is_distributed": lambda self: False,
+    "layout": property(lambda self: strided),
+    "name": property(lambda self: None),
+    "names": property(lambda self: (None,) * self.dim()),
+    "is_mkldnn": property(lambda self: False),
+    "is_nested": property(lambda self: False),
+    "is_xpu": property(lambda self: False),
+    "is_mps": property(lambda self: False),
+    "_repr": _repr,
+    "_contains": _contains,
+    "__format__": _format,
+    "__array_priority__": 1000,
+    "__module__": "torch",
+}
+
+for _name, _member in METHODS.items():
+    bind(_name, _member)
