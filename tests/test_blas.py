@@ -63,6 +63,14 @@ def rng():
     return np.random.default_rng(7)
 
 
+@pytest.fixture(params=["own", "blas"])
+def large_by(request):
+    """Large products by our kernels and by OpenBLAS, whatever this machine prefers."""
+    before = blas._prefer_own(request.param == "own")
+    yield request.param
+    blas._prefer_own(before)
+
+
 SHAPES = [
     (1, 1, 1),
     (4, 4, 4),
@@ -83,9 +91,26 @@ SHAPES = [
     (80, 80, 80),
     (1, 900, 700),
     (900, 1, 700),
+]
+
+
+LARGE_SHAPES = [
+    (13, 13, 2000),
+    (14, 250, 300),
+    (97, 65, 513),
     (150, 333, 90),
     (400, 130, 257),
+    (100, 2100, 40),
+    (60, 50, 5000),
 ]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("ta, tb", [(0, 0), (0, 1), (1, 0), (1, 1)])
+@pytest.mark.parametrize("shape", LARGE_SHAPES, ids=str)
+def test_gemm_large(rng, large_by, dtype, ta, tb, shape):
+    check(rng, dtype, ta, tb, *shape)
+    check(rng, dtype, ta, tb, *shape, alpha=-2.0, beta=3.0)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -111,7 +136,7 @@ def test_gemm_every_small_size(rng, dtype, k):
     "batch, shape",
     [(40, (5, 6, 7)), (3, (150, 140, 130)), (300, (16, 24, 16)), (4, (1, 900, 300))],
 )
-def test_gemm_batched(rng, dtype, shared_b, batch, shape):
+def test_gemm_batched(rng, large_by, dtype, shared_b, batch, shape):
     for form in range(4):
         check(rng, dtype, form & 1, form >> 1, *shape, 2.0, 1.0, batch, shared_b)
 
@@ -165,7 +190,7 @@ def test_gemm_rejects_other_dtypes():
 
 @pytest.mark.parametrize("dtype", [F32, F64])
 @pytest.mark.parametrize("shape", [(300, 310, 70), (64, 500, 400), (2000, 1, 700)])
-def test_gemm_is_the_same_on_any_number_of_threads(rng, dtype, shape):
+def test_gemm_is_the_same_on_any_number_of_threads(rng, large_by, dtype, shape):
     m, n, k = shape
     a = rng.random((m, k)).astype(DTYPES[dtype])
     b = rng.random((k, n)).astype(DTYPES[dtype])
@@ -199,6 +224,7 @@ def run_python(code, **environment):
 LARGE = """
 import array, os
 from tinytorch._core import blas
+blas._prefer_own(False)
 def large():
     x = array.array("d", [1.0]) * 10000
     blas._gemm(1, 0, 0, (1, 100, 100, 100), 1.0, x, 100, x, 100, 0.0, x[:], 100)

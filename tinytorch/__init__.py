@@ -1,12 +1,24 @@
-"""PyTorch's API and PyTorch's numbers in a few megabytes."""
+"""PyTorch's API and PyTorch's numbers in a few megabytes.
+
+``import tinytorch as torch`` is meant to be enough for a PyTorch program.  Nothing of
+NumPy or CUDA is imported before it is used.
+"""
 
 from __future__ import annotations
 
+import math as _math
+
 from tinytorch import _registry
+from tinytorch._core.executor import is_capturing
+from tinytorch._core.rng import Generator, default_generator
 from tinytorch._core.tensor import Tensor
+from tinytorch._core.threads import get_num_threads, set_num_threads
 from tinytorch._core.types import (
     Size,
     bfloat16,
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
     device,
     dtype,
     float16,
@@ -18,9 +30,13 @@ from tinytorch._core.types import (
     int16,
     int32,
     int64,
+    layout,
+    memory_format,
+    preserve_format,
     promote_types,
     set_default_device,
     set_default_dtype,
+    strided,
     uint8,
 )
 from tinytorch._core.types import bool_ as bool
@@ -28,6 +44,30 @@ from tinytorch.version import __version__
 
 float, double, half = float32, float64, float16
 long, int, short = int64, int32, int16
+inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
+newaxis = None
 
 _registry.bind_methods()
 globals().update(_registry.collect("__all__"))
+
+from tinytorch import autograd, linalg, nn, random, special, tensor as _tensor  # noqa: E402
+from tinytorch._core.autograd import (  # noqa: E402
+    is_grad_enabled,
+    is_inference_mode_enabled,
+)
+from tinytorch.autograd import (  # noqa: E402
+    enable_grad,
+    inference_mode,
+    no_grad,
+    set_grad_enabled,
+)
+from tinytorch.capture import capture  # noqa: E402
+from tinytorch.limits import finfo, iinfo  # noqa: E402
+from tinytorch.printing import set_printoptions  # noqa: E402
+from tinytorch.random import (  # noqa: E402
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)

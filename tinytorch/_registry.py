@@ -17,6 +17,9 @@ from tinytorch._core.binding import bind
 FAMILIES = (
     "tinytorch._core.ops.arithmetic",
     "tinytorch._core.ops.pointwise",
+    "tinytorch._core.ops.compare",
+    "tinytorch._core.ops.select",
+    "tinytorch._core.ops.combine",
     "tinytorch._core.ops.reduce",
     "tinytorch._core.ops.gemm",
     "tinytorch._core.ops.views",

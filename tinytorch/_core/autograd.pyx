@@ -225,7 +225,50 @@ cdef Node new_node(Backward backward, const char* title):
     node.backward = backward
     node.title = title
     node.outputs = 1
+    if anomaly:
+        node.notes = {"traceback_": describe_stack()}
     return node
+
+
+# ---- anomaly mode: where was the op whose derivative went wrong? ----
+
+cdef bint anomaly = False, check_nan = False
+cdef object describe_stack = None, warn = None  # modules that only this mode needs
+
+
+def is_anomaly_enabled() -> bool:
+    """Return whether nodes remember where they were made."""
+    return anomaly
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Return whether backward raises when a gradient holds NaN."""
+    return check_nan
+
+
+def set_anomaly_flag(bint on, bint nan=True):
+    """Turn anomaly mode on or off."""
+    global anomaly, check_nan, describe_stack, warn
+    if on:
+        from traceback import format_stack as describe_stack
+        from warnings import warn
+    anomaly, check_nan = on, nan
+
+
+cdef int report_anomaly(Node node) except -1:
+    """Say, as a warning, where the forward op of a failing node was called."""
+    if node.notes is not None and "traceback_" in node.notes:
+        warn(
+            f"Error detected in {node.name()}. Traceback of forward call that caused the "
+            "error:\n" + "".join(node.notes["traceback_"]), stacklevel=2)
+    return 0
+
+
+cdef int refuse_nan(Node node, int i, Tensor g) except -1:
+    if bool((g != g).any()):
+        raise RuntimeError(
+            f"Function '{node.name()}' returned nan values in its {i}th output.")
+    return 0
 
 
 cdef object edge_of(Tensor x):
@@ -233,7 +276,7 @@ cdef object edge_of(Tensor x):
     if not x.flags & REQUIRES_GRAD:
         return None
     if x.base is not None and x.view_version != x.storage.version:
-        return ops.derive_view(x)
+        ops.derive_view(x)
     return x if x.node is None else x.node
 
 
@@ -567,6 +610,8 @@ cdef int forward_gradient(Node node, int i, Tensor g) except -1:
     cdef int nr
     if target is None or g is None:
         return 0
+    if anomaly and check_nan:
+        refuse_nan(node, i, g)
     if type(target) is not Node and isinstance(target, Tensor):
         return send_to_leaf(<Tensor>target, g)
     next_node = <Node>target
@@ -792,7 +837,11 @@ cdef int backward_pass(list roots, list numbers, list gradients, bint keep_graph
                 push(&todo, node)
         while todo.count:
             node = pop(&todo)
-            run_node(node)
+            try:
+                run_node(node)
+            except Exception:
+                report_anomaly(node)
+                raise
             for i in range(node.inputs):
                 next_edge = edge(node, i)
                 if next_edge is None or isinstance(next_edge, Tensor):

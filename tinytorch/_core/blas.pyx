@@ -1,9 +1,9 @@
 """Matrix products.  The only module that says `cblas`; rows first, on both sides.
 
-Small and thin products go to the kernels of `include/gemm.h`, and so do large ones where
-these are as fast as any (AVX2).  Elsewhere (AVX-512, Arm) OpenBLAS, with one thread of
-its own, does a block of a large product at a time.  The blocks depend on the shape alone:
-results do not depend on the number of threads.
+Small and thin products go to the kernels of `include/gemm.h`, and so do large ones
+where these are as fast as any (AVX2).  Elsewhere (AVX-512, Arm) OpenBLAS, with one thread
+of its own, does a block of a large product at a time.  Blocks depend on the shape alone,
+so results do not depend on the number of threads.
 """
 
 import os
@@ -30,9 +30,6 @@ cdef extern from "stdlib.h" nogil:
 
 cdef extern from "gemm.h" nogil:
     enum: TT_F32, TT_F64, TT_I64, TT_PANEL
-    bint tt_own_is_fast()
-    void* tt_borrow(size_t size, int* kept)
-    void tt_give_back(void* data, int kept)
     void tt_gemm_f32(
         int64_t m, int64_t n, int64_t k, float alpha,
         const float* a, int64_t ars, int64_t acs,
@@ -48,24 +45,32 @@ cdef extern from "gemm.h" nogil:
         const uint64_t* a, int64_t ars, int64_t acs,
         const uint64_t* b, int64_t brs, int64_t bcs,
         uint64_t beta, uint64_t* c, int64_t crs, int64_t ccs)
+
+cdef extern from "gemm_packed.h" nogil:
+    bint tt_own_is_fast()
+    void* tt_borrow(size_t size, int* kept)
+    void tt_give_back(void* data, int kept)
     void tt_pack_panels_f32(
-        float* to, int64_t begin, int64_t end, int64_t k, const float* b, int64_t brs,
-        int64_t bcs)
+        float* to, int64_t begin, int64_t end, int64_t k,
+        const float* b, int64_t brs, int64_t bcs)
     void tt_packed_f32(
-        int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t ars,
-        int64_t acs, const float* panels, float beta, float* c, int64_t crs, float* copy)
+        int64_t m, int64_t n, int64_t k, float alpha,
+        const float* a, int64_t ars, int64_t acs, const float* panels,
+        float beta, float* c, int64_t crs, float* copy)
     void tt_pack_panels_f64(
-        double* to, int64_t begin, int64_t end, int64_t k, const double* b, int64_t brs,
-        int64_t bcs)
+        double* to, int64_t begin, int64_t end, int64_t k,
+        const double* b, int64_t brs, int64_t bcs)
     void tt_packed_f64(
-        int64_t m, int64_t n, int64_t k, double alpha, const double* a, int64_t ars,
-        int64_t acs, const double* panels, double beta, double* c, int64_t crs, double* copy)
+        int64_t m, int64_t n, int64_t k, double alpha,
+        const double* a, int64_t ars, int64_t acs, const double* panels,
+        double beta, double* c, int64_t crs, double* copy)
     void tt_pack_panels_i64(
-        uint64_t* to, int64_t begin, int64_t end, int64_t k, const uint64_t* b, int64_t brs,
-        int64_t bcs)
+        uint64_t* to, int64_t begin, int64_t end, int64_t k,
+        const uint64_t* b, int64_t brs, int64_t bcs)
     void tt_packed_i64(
-        int64_t m, int64_t n, int64_t k, uint64_t alpha, const uint64_t* a, int64_t ars,
-        int64_t acs, const uint64_t* panels, uint64_t beta, uint64_t* c, int64_t crs, uint64_t* copy)
+        int64_t m, int64_t n, int64_t k, uint64_t alpha,
+        const uint64_t* a, int64_t ars, int64_t acs, const uint64_t* panels,
+        uint64_t beta, uint64_t* c, int64_t crs, uint64_t* copy)
 
 # ---- the library ----
 
@@ -435,6 +440,14 @@ cdef int gemm(
 
 
 # ---- for the tests ----
+
+def _prefer_own(bint prefer) -> bool:
+    """Choose who does large products; return who did."""
+    global prefers_own
+    cdef bint before = prefers_own
+    prefers_own = prefer
+    return before
+
 
 def _gemm(
         int dtype, bint ta, bint tb, shape, double alpha, a not None, int64_t lda,

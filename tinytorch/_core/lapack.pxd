@@ -1,6 +1,7 @@
 # LAPACK, in single (F32) and double (F64) precision.  Matrices are stored COLUMN by
 # column: element (i, j) is a[i + j * lda].  A row-major matrix is the transpose of what
-# LAPACK sees; the caller copies, or asks for the transposed problem.  Pivots count from 1.
+# LAPACK sees; the caller copies, or asks for the transposed problem.  Pivots count
+# from 1.
 #
 # Every function returns LAPACK's info: 0; i > 0 for a numerical failure (singular, not
 # positive definite, no convergence); -i for a wrong argument i; NO_MEMORY if there was
@@ -24,7 +25,8 @@ cdef int potrs(int dtype, char uplo, int n, int nrhs, const void* a, int lda,
 cdef int potri(int dtype, char uplo, int n, void* a, int lda) noexcept nogil
 
 # Symmetric indefinite A = L D L'.
-cdef int sytrf(int dtype, char uplo, int n, void* a, int lda, int* pivots) noexcept nogil
+cdef int sytrf(int dtype, char uplo, int n, void* a, int lda,
+               int* pivots) noexcept nogil
 cdef int sytrs(int dtype, char uplo, int n, int nrhs, const void* a, int lda,
                const int* pivots, void* b, int ldb) noexcept nogil
 

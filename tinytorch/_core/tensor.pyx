@@ -333,7 +333,7 @@ cdef class Tensor:
     @staticmethod
     def _make_subclass(cls, Tensor data not None, require_grad=False):
         """Return an object of class `cls` over the memory of `data`."""
-        cdef Tensor made = <Tensor>(<type>cls).__new__(cls)
+        cdef Tensor made = Tensor.__new__(<type>cls)
         share(made, data)
         if require_grad:
             made.requires_grad = True

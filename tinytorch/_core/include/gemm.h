@@ -9,61 +9,13 @@
 #ifndef TT_GEMM_H
 #define TT_GEMM_H
 #include "kernel.h"
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define TT_PANEL 256 /* most rows of B in one pass: a packed panel of 16 KiB stays in L1 */
-#define TT_PAGE 4096 /* rows further apart than this cost a page table look-up each */
+#define TT_PANEL 256 /* most rows of B in one pass: a panel of 16 KiB stays in L1 */
 
 /* The length of the passes that divide k evenly. */
 TT_INLINE int64_t tt_depth(int64_t k) {
     const int64_t passes = (k + TT_PANEL - 1) / TT_PANEL;
     return (k + passes - 1) / passes;
-}
-
-/* True where the kernels below are as fast as the machine: compiled for its vectors, and
-   these no longer than 32 bytes. */
-static inline int tt_own_is_fast(void) {
-#define TT_TEXT_(...) #__VA_ARGS__
-#define TT_TEXT(...) TT_TEXT_(__VA_ARGS__)
-#ifdef __AVX2__
-    const int vectors = 1;
-#else
-    const int vectors = sizeof(TT_TEXT(TT_CLONES)) > 1; /* not empty */
-#endif
-#ifdef __x86_64__
-    return vectors && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           !__builtin_cpu_supports("avx512f");
-#else
-    return 0 * vectors;
-#endif
-}
-
-/* Memory for packed operands.  One piece is kept, as fresh pages cost more than the
-   packing; who finds it taken has one of its own. */
-static struct {
-    _Atomic int taken;
-    size_t size;
-    void *data;
-} tt_kept;
-
-static void *tt_borrow(size_t size, int *kept) {
-    *kept = !atomic_exchange(&tt_kept.taken, 1);
-    if (!*kept) return malloc(size);
-    if (tt_kept.size < size) {
-        free(tt_kept.data);
-        tt_kept.data = malloc(size);
-        tt_kept.size = tt_kept.data ? size : 0;
-    }
-    return tt_kept.data;
-}
-
-static void tt_give_back(void *data, int kept) {
-    if (kept)
-        atomic_store(&tt_kept.taken, 0);
-    else
-        free(data);
 }
 
 /* Per type: T, K(name), VL lanes of 32 bytes, MASK an integer as wide as T. */
@@ -100,7 +52,8 @@ static void tt_give_back(void *data, int kept) {
 #define FOUR K(tt_four)
 /* Aligned like their elements: operands start anywhere. */
 typedef T VEC __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
-typedef T FOUR __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
+typedef T FOUR
+    __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
 typedef MASK BITS __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
 
 #define S(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
@@ -131,7 +84,7 @@ TT_INLINE void K(tt_store)(T *row, T beta, T *c, int64_t ccs, int64_t cols) {
     }
 }
 
-/* One tile of C: R rows by N vectors, of which the columns skip..skip + cols are stored.
+/* One tile of C: R rows by N vectors; the columns skip..skip + cols of it are stored.
    R and N are constants at every call: the loops unroll, `sum` lives in registers. */
 TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T *a,
                           int64_t ars, int64_t acs, const T *b, int64_t brs, T beta,
@@ -234,16 +187,18 @@ TT_INLINE void K(tt_transpose)(T *to, int64_t stride, const T *const *x, int64_t
 #undef Y
 }
 
-/* Copy a panel of B into contiguous rows of `width` elements.  Columns beyond `cols` are
-   arbitrary: they fill lanes that are never stored. */
+/* Copy a panel of B into contiguous rows of `width` elements.  What stands beyond the
+   columns `cols` is arbitrary: it fills lanes that are never stored. */
 TT_KERNEL void K(tt_pack)(T *to, int64_t width, const T *b, int64_t brs, int64_t bcs,
                           int64_t k, int64_t cols) {
     for (int64_t j = 0; j < width; j += VL) {
         const T *x[VL];
         int64_t p = 0;
-        for (int64_t l = 0; l < VL; l++) x[l] = b + (j + l < cols ? j + l : cols - 1) * bcs;
+        for (int64_t l = 0; l < VL; l++)
+            x[l] = b + (j + l < cols ? j + l : cols - 1) * bcs;
         if (brs == 1)
-            for (; p <= k - VL; p += VL) K(tt_transpose)(to + p * width + j, width, x, p);
+            for (; p <= k - VL; p += VL)
+                K(tt_transpose)(to + p * width + j, width, x, p);
         for (; p < k; p++)
             for (int64_t l = 0; l < VL; l++) to[p * width + j + l] = x[l][p * brs];
     }
@@ -251,7 +206,8 @@ TT_KERNEL void K(tt_pack)(T *to, int64_t width, const T *b, int64_t brs, int64_t
 
 /* The same for contiguous rows of fewer than VL columns.  Whole vectors are read as
    long as they end inside B. */
-TT_KERNEL void K(tt_pack_narrow)(T *to, const T *b, int64_t brs, int64_t k, int64_t cols) {
+TT_KERNEL void K(tt_pack_narrow)(T *to, const T *b, int64_t brs, int64_t k,
+                                 int64_t cols) {
     int64_t p = 0;
     for (; p * brs + VL <= (k - 1) * brs + cols; p++, to += VL)
         *(VEC *)to = *(const VEC *)(b + p * brs);
@@ -266,7 +222,8 @@ TT_KERNEL void K(tt_pack_narrow)(T *to, const T *b, int64_t brs, int64_t k, int6
    latency of its additions; a packed panel may be wider than what is left. */
 TT_INLINE int K(tt_width)(int64_t m, int64_t left, int packs) {
     int vectors = packs || m > 2 ? 2 : m == 2 ? 4 : 8;
-    while (vectors > 1 && (packs ? vectors / 2 : vectors) * VL > left - packs) vectors /= 2;
+    while (vectors > 1 && (packs ? vectors / 2 : vectors) * VL > left - packs)
+        vectors /= 2;
     return vectors;
 }
 
@@ -295,8 +252,8 @@ static void K(tt_rows)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
                 skip = width - cols;
                 panel -= skip;
             }
-            K(tt_panel)(vectors, m, depth, alpha, a + p * acs, ars, ars, acs, panel, prs,
-                        beta, c + j * ccs, crs, ccs, skip, cols);
+            K(tt_panel)(vectors, m, depth, alpha, a + p * acs, ars, ars, acs, panel,
+                        prs, beta, c + j * ccs, crs, ccs, skip, cols);
             j += cols;
         }
     }
@@ -311,7 +268,8 @@ TT_INLINE void K(tt_lane_sums)(const VEC *x, T *sum) {
                   S(x[0], x[1], 1, 9, 3, 11, 5, 13, 7, 15);
     const VEC b = S(x[2], x[3], 0, 8, 2, 10, 4, 12, 6, 14) +
                   S(x[2], x[3], 1, 9, 3, 11, 5, 13, 7, 15);
-    const VEC c = S(a, b, 0, 1, 8, 9, 4, 5, 12, 13) + S(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+    const VEC c = S(a, b, 0, 1, 8, 9, 4, 5, 12, 13) +
+                  S(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
     for (int l = 0; l < 4; l++) sum[l] = c[l] + c[l + 4];
 #else
     const VEC a = S(x[0], x[1], 0, 4, 2, 6) + S(x[0], x[1], 1, 5, 3, 7);
@@ -333,7 +291,8 @@ TT_INLINE void K(tt_dot_tile)(const int R, const int N, int64_t k, T alpha, cons
     for (; p <= k - VL; p += VL)
         for (int j = 0; j < N; j++) {
             const VEC y = *(const VEC *)(b + j * bcs + p);
-            for (int r = 0; r < R; r++) sum[r][j] += *(const VEC *)(a + r * ars + p) * y;
+            for (int r = 0; r < R; r++)
+                sum[r][j] += *(const VEC *)(a + r * ars + p) * y;
         }
     if (p < k) {
         const BITS mask = *(const BITS *)(masks + (k - p));
@@ -375,65 +334,11 @@ TT_KERNEL void K(tt_dots)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
 #undef TT_SWEEP
 }
 
-/* ---- packed: large products, in two steps that may each be shared among threads ---- */
-
-/* Step 1: copy columns begin..end of B, k long, into panels of 2 VL columns, each
-   contiguous.  Begin is a multiple of 2 VL; `to` is the first panel of all. */
-TT_KERNEL void K(tt_pack_panels)(T *to, int64_t begin, int64_t end, int64_t k, const T *b,
-                                 int64_t brs, int64_t bcs) {
-    const int64_t whole = bcs == 1 ? end - (end - begin) % (2 * VL) : begin;
-    for (int64_t p = 0; p < k && whole > begin; p++) /* along the rows: few pages */
-        for (int64_t j = begin; j < whole; j += 2 * VL) {
-            T *row = to + j * k + p * 2 * VL;
-            *(VEC *)row = *(const VEC *)(b + p * brs + j);
-            *(VEC *)(row + VL) = *(const VEC *)(b + p * brs + j + VL);
-        }
-    for (int64_t j = whole; j < end; j += 2 * VL)
-        K(tt_pack)(to + j * k, 2 * VL, b + j * bcs, brs, bcs, k,
-                   end - j < 2 * VL ? end - j : 2 * VL);
-}
-
-/* Copy a block of A whose columns are contiguous into strips of six rows, k long. */
-TT_KERNEL void K(tt_pack_strips)(T *to, int64_t m, int64_t k, const T *a, int64_t acs) {
-    for (int64_t p = 0; p < k; p++) {
-        const T *x = a + p * acs;
-        for (int64_t i = 0; i < m - m % 6; i += 6)
-            for (int64_t r = 0; r < 6; r++) to[i * k + p * 6 + r] = x[i + r];
-        for (int64_t i = m - m % 6; i < m; i++) to[(m - m % 6) * k + p * 6 + i % 6] = x[i];
-    }
-}
-
-/* Step 2: a block of C from rows of A and the packed panels of B.  Where the rows of A
-   would be far apart they are copied to `copy`: (m + 5) * TT_PANEL elements, or NULL. */
-static void K(tt_packed)(int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t ars,
-                         int64_t acs, const T *panels, T beta, T *c, int64_t crs,
-                         T *copy) {
-    const int64_t pass = tt_depth(k);
-    const int far = copy && (ars > acs ? ars : acs) * sizeof(T) >= TT_PAGE;
-    for (int64_t p = 0; p < k; p += pass, beta = 1) {
-        const int64_t depth = k - p < pass ? k - p : pass;
-        const T *from = a + p * acs;
-        int64_t xrs = ars, xcs = acs, strip = ars;
-        if (far && acs != 1) {
-            K(tt_pack_strips)(copy, m, depth, from, acs);
-            from = copy, strip = depth, xrs = 1, xcs = 6;
-        } else if (far) {
-            for (int64_t i = 0; i < m; i++)
-                memcpy(copy + i * depth, from + i * ars, depth * sizeof(T));
-            from = copy, strip = xrs = depth;
-        }
-        for (int64_t j = 0; j < n; j += 2 * VL)
-            K(tt_panel)(2, m, depth, alpha, from, strip, xrs, xcs,
-                        panels + j * k + p * 2 * VL, 2 * VL, beta, c + j, crs, 1, 0,
-                        n - j < 2 * VL ? n - j : 2 * VL);
-    }
-}
-
 /* ---- the choice ---- */
 
-static void K(tt_gemm)(int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t ars,
-                       int64_t acs, const T *b, int64_t brs, int64_t bcs, T beta, T *c,
-                       int64_t crs, int64_t ccs) {
+static void K(tt_gemm)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
+                       int64_t ars, int64_t acs, const T *b, int64_t brs, int64_t bcs,
+                       T beta, T *c, int64_t crs, int64_t ccs) {
     T columns[2 * TT_PANEL];
     if (acs == 1 && n <= 2 && k >= VL && k <= TT_PANEL && brs != 1) {
         for (int64_t j = 0; j < n; j++) /* make B's columns contiguous */

@@ -154,7 +154,7 @@ static void *tt_worker_main(void *argument) {
         }
         patience = patience / 2 > TT_SPINS_LEAST ? patience / 2 : TT_SPINS_LEAST;
         /* Both sides write their own word, then read the other's (sequentially
-           consistent), so either this worker sees the job or the caller sees it here. */
+           consistent): either this worker sees the job or the caller sees it here. */
         atomic_store(asleep, 1);
         if ((uint32_t)(atomic_load(&tt_pool.claim) >> 32) == job) tt_park(asleep, 1);
         atomic_store(asleep, 0);
@@ -263,7 +263,7 @@ static int tt_pool_init(uint32_t threads) {
     return pthread_atfork(NULL, NULL, tt_after_fork);
 }
 
-static void tt_set_threads(uint32_t threads) { atomic_store(&tt_pool.threads, threads); }
+static void tt_set_threads(uint32_t n) { atomic_store(&tt_pool.threads, n); }
 static uint32_t tt_get_threads(void) { return atomic_load(&tt_pool.threads); }
 static uint32_t tt_started(void) { return tt_pool.started; }
 #endif

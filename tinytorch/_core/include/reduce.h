@@ -22,7 +22,7 @@ typedef struct {
                     const void *c, const Scalar *s);
     void (*merge)(void *acc, const void *part, int64_t n);
     void (*clear)(void *acc, int64_t n, const Scalar *s);
-    void (*finish)(void *acc, int64_t n, double count, const Scalar *s); /* or NULL */
+    void (*finish)(void *acc, int64_t n, double count, const void *c, const Scalar *s);
     int compute;                  /* type of the accumulators */
 } Reduction;
 
@@ -194,8 +194,20 @@ TT_INLINE int64_t tt_reduce_unit(const Reduce *p, int64_t unit, int64_t *x, int6
     return tt_least(inner->n - begin, TT_WIDTH);
 }
 
-static void tt_reduce_store(const Reduce *p, int64_t y, int64_t n, void *acc) {
-    if (p->op->finish) p->op->finish(acc, n, (double)p->count, p->scalar);
+/* The centres of a unit's outputs side by side, or NULL. */
+TT_INLINE const void *tt_reduce_centre(const Reduce *p, int64_t y, int64_t n,
+                                       void *block) {
+    const int64_t step = p->by_columns ? p->keep[p->kept - 1].y : 1;
+    const int type = p->op->compute;
+    if (!p->centre) return NULL;
+    tt_load[type][type == TT_COMPUTE_I64 ? TT_I64 : type](
+        block, p->centre + y * p->width_acc, n, step);
+    return block;
+}
+
+static void tt_reduce_store(const Reduce *p, int64_t y, int64_t n, const void *c,
+                            void *acc) {
+    p->op->finish(acc, n, (double)p->count, c, p->scalar);
     p->store(p->y + y * p->width_y, acc, n, p->by_columns ? p->keep[p->kept - 1].y : 1);
 }
 
@@ -203,37 +215,30 @@ static void tt_reduce_store(const Reduce *p, int64_t y, int64_t n, void *acc) {
 static void tt_reduce_tasks(void *context, int64_t begin, int64_t end) {
     const Reduce *p = (const Reduce *)context;
     char total[TT_WIDTH * 8] __attribute__((aligned(64)));
-    char centre[TT_WIDTH * 8] __attribute__((aligned(64)));
+    char block[TT_WIDTH * 8] __attribute__((aligned(64)));
     for (int64_t task = begin; task < end; task++) {
         const int64_t unit = task / p->segments, first = task % p->segments * p->segment;
         const int64_t count = tt_least(p->count - first, p->segment);
         int64_t x, y, n = tt_reduce_unit(p, unit, &x, &y);
         const char *from = p->x + x * p->width_x;
-        const void *c = NULL;
-        if (p->centre) {
-            const int64_t step = p->by_columns ? p->keep[p->kept - 1].y : 1;
-            tt_load[p->op->compute][p->op->compute == TT_COMPUTE_I64 ? TT_I64
-                                                                     : p->op->compute](
-                centre, p->centre + y * p->width_acc, n, step);
-            c = centre;
-        }
+        const void *c = tt_reduce_centre(p, y, n, block);
         char *acc = p->partial ? p->partial + task * p->columns * p->width_acc : total;
         p->op->clear(acc, n, p->scalar);
         if (count && p->by_columns) tt_reduce_columns(p, from, c, n, first, count, acc);
         else if (count) tt_reduce_row(p, from, c, first, count, acc);
-        if (!p->partial) tt_reduce_store(p, y, n, acc);
+        if (!p->partial) tt_reduce_store(p, y, n, c, acc);
     }
 }
 
 /* The segments of each unit, in their order. */
-static void tt_reduce_join(void *context, int64_t begin, int64_t end) {
-    const Reduce *p = (const Reduce *)context;
+static void tt_reduce_join(const Reduce *p) {
     const int64_t size = p->columns * p->width_acc;
-    for (int64_t unit = begin; unit < end; unit++) {
+    char block[TT_WIDTH * 8] __attribute__((aligned(64)));
+    for (int64_t unit = 0; unit < p->units; unit++) {
         int64_t x, y, n = tt_reduce_unit(p, unit, &x, &y);
         char *acc = p->partial + unit * p->segments * size;
         for (int64_t k = 1; k < p->segments; k++) p->op->merge(acc, acc + k * size, n);
-        tt_reduce_store(p, y, n, acc);
+        tt_reduce_store(p, y, n, tt_reduce_centre(p, y, n, block), acc);
     }
 }
 
@@ -294,10 +299,11 @@ static void tt_reduce_plan(Reduce *p, int64_t outputs) {
 
 static int tt_reduce_small(const KernelCall *call, const Reduction *op) {
     const View *y = &call->operand[0], *x = &call->operand[1];
+    const void *c = call->operands > 2 ? call->operand[2].data : NULL;
     char acc[8] __attribute__((aligned(8)));
     op->clear(acc, 1, call->scalar);
-    op->row(acc, x->data, x->numel, NULL, call->scalar);
-    if (op->finish) op->finish(acc, 1, (double)x->numel, call->scalar);
+    op->row(acc, x->data, x->numel, c, call->scalar);
+    op->finish(acc, 1, (double)x->numel, c, call->scalar);
     tt_store[op->compute][y->dtype](y->data, acc, 1, 1);
     return TT_OK;
 }
@@ -309,8 +315,7 @@ static int reduce_driver(const KernelCall *call) {
     const int native = x->dtype == dtype;
     if (!op) return TT_NO_KERNEL;
     if (y->numel == 0) return TT_OK;
-    if (native && y->numel == 1 && x->contiguous && x->numel <= TT_ROW_BLOCK &&
-        call->operands == 2)
+    if (native && y->numel == 1 && x->contiguous && x->numel <= TT_ROW_BLOCK)
         return tt_reduce_small(call, op);
 
     Reduce p;
@@ -338,7 +343,7 @@ static int reduce_driver(const KernelCall *call) {
     }
     if (tasks <= grain) tt_reduce_tasks(&p, 0, tasks);
     else tt_parallel_for(tt_reduce_tasks, &p, tasks, grain);
-    if (p.partial) tt_reduce_join(&p, 0, p.units);
+    if (p.partial) tt_reduce_join(&p);
     free(p.partial);
     return TT_OK;
 }

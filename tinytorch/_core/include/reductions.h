@@ -3,7 +3,7 @@
    REDUCE(name, NAME, T, A, compute, identity, step, merge, finish)
    makes NAME_reduction: it reads T and accumulates in A.  The expressions see
    a accumulator, x element, c centre (0 without), b another accumulator, s0 the first
-   scalar, count the number of elements per output. */
+   scalar (0 if there is none), count the number of elements per output. */
 #ifndef T
 #ifndef TT_REDUCTIONS_H
 #define TT_REDUCTIONS_H
@@ -109,11 +109,14 @@
         (void)s;                                                                       \
         for (int64_t j = 0; j < n; j++) acc[j] = IDENTITY;                             \
     }                                                                                  \
-    static void NAME##_finish(void *into, int64_t n, double count, const Scalar *s) {  \
+    static void NAME##_finish(void *into, int64_t n, double count, const void *centre, \
+                              const Scalar *s) {                                       \
+        const A *middle = (const A *)(centre ? centre : tt_no_centre);                 \
         A *acc = (A *)into;                                                            \
         TT_REDUCE_SETUP(A)(void) count;                                                \
         for (int64_t j = 0; j < n; j++) {                                              \
-            const A a = acc[j];                                                        \
+            const A a = acc[j], c = middle[j];                                         \
+            (void)c;                                                                   \
             acc[j] = (A)(FINISH);                                                      \
         }                                                                              \
     }                                                                                  \
@@ -153,9 +156,32 @@ FLOAT_REDUCE(sum, 0, a + x, a + b, a)
 FLOAT_REDUCE(mean, 0, a + x, a + b, a / (T)count)
 FLOAT_REDUCE(nansum, 0, a + (x != x ? 0 : x), a + b, a)
 FLOAT_REDUCE(prod, 1, a * x, a * b, a)
+
 /* a NaN, once taken, stays: every comparison with it is false */
 FLOAT_REDUCE(amax, -(T)INFINITY, x > a || x != x ? x : a, b > a || b != b ? b : a, a)
 FLOAT_REDUCE(amin, (T)INFINITY, x < a || x != x ? x : a, b < a || b != b ? b : a, a)
+
+/* c is the mean, s0 the correction; no degrees of freedom left: division by 0 */
+#define TT_FREEDOM ((T)(count - s[0].f > 0 ? count - s[0].f : 0))
+FLOAT_REDUCE(var, 0, a + (x - c) * (x - c), a + b, a / TT_FREEDOM)
+FLOAT_REDUCE(std, 0, a + (x - c) * (x - c), a + b, L(sqrt)(a / TT_FREEDOM))
+#undef TT_FREEDOM
+
+/* c is the maximum; an infinite one has no differences and is left out */
+#define TT_FINITE(c) (F(abs)(c) < (T)INFINITY ? c : 0)
+FLOAT_REDUCE(logsumexp, 0, a + F(exp)(x - TT_FINITE(c)), a + b, F(log)(a) + TT_FINITE(c))
+#undef TT_FINITE
+
+/* (sum |x|^p)^(1/p); s0 = p */
+FLOAT_REDUCE(norm_one, 0, a + F(abs)(x), a + b, a)
+FLOAT_REDUCE(norm_two, 0, a + x * x, a + b, L(sqrt)(a))
+FLOAT_REDUCE(norm_power, 0, a + L(pow)(F(abs)(x), s0), a + b, L(pow)(a, 1 / s0))
+FLOAT_REDUCE(norm_zero, 0, a + (x != 0), a + b, a)
+FLOAT_REDUCE(norm_most, 0, F(abs)(x) > a || x != x ? F(abs)(x) : a,
+             b > a || b != b ? b : a, a)
+FLOAT_REDUCE(norm_least, (T)INFINITY, F(abs)(x) < a || x != x ? F(abs)(x) : a,
+             b < a || b != b ? b : a, a)
+
 /* truth values and counts are whole numbers whatever is read */
 #define COUNTING_REDUCE(name, IDENTITY, STEP, MERGE)                                   \
     REDUCE(K(name), T, int64_t, TT_COMPUTE_I64, IDENTITY, STEP, MERGE, a)

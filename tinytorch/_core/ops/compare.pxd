@@ -1,5 +1,6 @@
 """Comparisons and predicates for the other families; results are bool tensors."""
 
+from tinytorch._core.ops.elementwise cimport Number
 from tinytorch._core.tensor cimport Tensor
 
 cdef Tensor c_eq(Tensor a, Tensor b)
@@ -17,3 +18,4 @@ cdef Tensor c_isnan(Tensor x)
 cdef Tensor c_logical_not(Tensor x)
 cdef Tensor c_logical_and(Tensor a, Tensor b)
 cdef Tensor c_logical_or(Tensor a, Tensor b)
+cdef int narrow(Number* n, int code) except -1   # wraps an integer to an element's range

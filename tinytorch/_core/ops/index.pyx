@@ -319,7 +319,7 @@ cdef int write_into(Tensor y, object value) except -1:
     if isinstance(value, Tensor):
         x = <Tensor>value
         c_copy_(y, x if same_shape(x, y) else without_ones(y, x))
-    elif as_number(value, &n) and isinstance(value, (int, float, Integral)):
+    elif isinstance(value, (int, float, Integral)) and as_number(value, &n):
         c_fill_(y, &n)
     else:
         raise TypeError(f"can't assign a {type_name(value)} to a torch."
@@ -335,11 +335,11 @@ cdef str type_name(object value):
 
 
 cdef Tensor without_ones(Tensor y, Tensor x):
-    """x without leading dimensions of size 1 that y has not, expanded to y's shape."""
+    """x without its leading dimensions of size 1, expanded to y's shape."""
     cdef int d = 0
     while d < x.rank and x.sizes[d] == 1:
         d += 1
-    if x.rank - d < x.rank and x.rank > y.rank:
+    if d:
         x = c_view(x, x.rank - d, x.sizes + d)
     return c_expand(x, y.rank, y.sizes)
 

@@ -90,6 +90,10 @@ cdef int64_t count_over(Tensor x, uint64_t dims) noexcept nogil:
 
 # ---- the call ----
 
+cdef Scalar no_scalar
+no_scalar.f = 0
+
+
 cdef Tensor reduced(const Kernel* kernel, Tensor x, uint64_t dims, bint keepdim, int code,
                     int compute, Tensor centre=None, const Scalar* s=NULL,
                     int scalars=0):
@@ -124,6 +128,9 @@ cdef Tensor reduced(const Kernel* kernel, Tensor x, uint64_t dims, bint keepdim,
     view_of(&v[1], x)
     if centre is not None:
         view_of(&v[2], centre)
+    if s == NULL:
+        s = &no_scalar
+        scalars = 1
     run(kernel, v, 2 if centre is None else 3, 1, s, scalars, compute, x.storage.device)
     return y
 

@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Backward, Node, attach, grad_mode, gradient_ops, inference_mode, link, link_fitted,
+    Backward, Node, attach, check_inplace, grad_mode, gradient_ops, inference_mode, link, link_fitted,
     new_node, send)
 from tinytorch._core.executor cimport copy_into, fill_with
 from tinytorch._core.tensor cimport (
@@ -616,6 +616,18 @@ cdef Tensor ones_like(Tensor x):
     cdef Tensor y = empty_like(x)
     fill_with(y, 1, 1)
     return y
+
+
+# ---- in place ----
+
+cdef Tensor reshaped_in_place(Tensor self, Tensor y):
+    """Let self have y's shape, y being a view of self, and y's history."""
+    check_inplace(self)
+    set_sizes(self, y.rank, y.sizes, y.strides)
+    if y.node is not None:
+        self.node = y.node
+        self.output = y.output
+    return self
 
 
 gradient_ops.clone = c_clone

@@ -7,7 +7,7 @@ from tinytorch._core.autograd cimport check_inplace, grad_mode
 from tinytorch._core.ops.shape cimport (
     c_clone, c_contiguous, c_detach, c_expand, c_flatten, c_permute, c_reshape,
     c_transpose, c_unsqueeze, c_view, dtype_word, read_dim, read_dims, read_int,
-    read_sizes, swapped, unpack, view_node, viewed, without, wrap)
+    read_sizes, reshaped_in_place, swapped, unpack, view_node, viewed, without, wrap)
 from tinytorch._core.tensor cimport (
     REQUIRES_GRAD, Tensor, is_contiguous as lies_contiguous, set_sizes, size_of)
 from tinytorch._core.types cimport MAX_DIMS, itemsize
@@ -434,16 +434,6 @@ def detach(Tensor input not None):
 
 
 # ---- the same in place: they change what self says of its memory, nothing else ----
-
-cdef Tensor reshaped_in_place(Tensor self, Tensor y):
-    """Let self have y's shape, y being a view of self, and y's history."""
-    check_inplace(self)
-    set_sizes(self, y.rank, y.sizes, y.strides)
-    if y.node is not None:
-        self.node = y.node
-        self.output = y.output
-    return self
-
 
 def transpose_(Tensor self not None, dim0, dim1):
     """Exchange two dimensions of self."""

@@ -1,0 +1,203 @@
+/* Losses of rows of logits (or log-probabilities) against class numbers.
+
+   cross-entropy  l = (1 - s) w_t (z - x_t) + s / C sum_j w_j (z - x_j),
+                  z = log(sum(exp(x))), t the row's class, s the smoothing
+   nll            l = -w_t x_t
+   y is all l, their sum, or their sum over the sum of w_t, without ignored rows.
+
+   Forward operands:  y, state, x (rows, cols), classes (rows)[, w (cols)]
+   Backward operands: gx, x, state, classes, gy[, w]
+   Scalars: cols, the ignored class, the reduction, the smoothing.
+   The state keeps the factor that a gradient has by the reduction, then for
+   cross-entropy each row's maximum and the logarithm of its sum, then each row's l. */
+#ifndef T
+#ifndef TT_CROSS_ENTROPY_H
+#define TT_CROSS_ENTROPY_H
+#include "softmax.h"
+
+enum { TT_NONE, TT_MEAN, TT_SUM };
+
+typedef void (*ClassLoop)(char **p, int64_t rows, int64_t cols, const Scalar *s);
+
+#define TT_FILE "cross_entropy.h"
+#include "each_float.h"
+
+/* p[k] of a loop: advances by a row, by an element, or not at all */
+enum { TT_LOSS, TT_PEAK, TT_LEVEL, TT_LOGITS, TT_CLASS, TT_WEIGHT, TT_GX, TT_GY, TT_FACTOR,
+       TT_CLASS_POINTERS };
+
+typedef struct {
+    ClassLoop loop;
+    const Scalar *scalar;
+    char *p[TT_CLASS_POINTERS];
+    int64_t cols, size, gy_step;
+} ClassLoss;
+
+static void tt_class_range(void *context, int64_t begin, int64_t end) {
+    const ClassLoss *c = (const ClassLoss *)context;
+    const int64_t row = begin * c->cols * c->size;
+    char *p[TT_CLASS_POINTERS];
+    for (int k = 0; k < TT_CLASS_POINTERS; k++) p[k] = c->p[k];
+    p[TT_LOSS] += begin * c->size;
+    p[TT_PEAK] += begin * c->size;
+    p[TT_LEVEL] += begin * c->size;
+    p[TT_LOGITS] += row;
+    p[TT_CLASS] += begin * 8;
+    if (p[TT_GX]) p[TT_GX] += row;
+    if (p[TT_GY]) p[TT_GY] += begin * c->gy_step * c->size;
+    c->loop(p, end - begin, c->cols, c->scalar);
+}
+
+static void tt_class_rows(ClassLoss *c, int64_t rows) {
+    int64_t grain = c->cols < 16384 ? 16384 / c->cols : 1;
+    if (rows <= grain) tt_class_range(c, 0, rows);
+    else tt_parallel_for(tt_class_range, c, rows, grain);
+}
+
+static ClassLoss tt_class_loss(const KernelCall *call, char *state, int64_t rows) {
+    ClassLoss c = {.loop = (ClassLoop)call->kernel->function[call->compute],
+                   .scalar = call->scalar,
+                   .cols = call->scalar[0].i,
+                   .size = tt_compute_size[call->compute]};
+    const int64_t column = rows * c.size;
+    c.p[TT_FACTOR] = state;
+    c.p[TT_PEAK] = state + c.size;
+    c.p[TT_LEVEL] = c.p[TT_PEAK] + column;
+    c.p[TT_LOSS] = c.p[TT_PEAK] + 2 * column;
+    return c;
+}
+
+/* Serial, so the order never changes. */
+static void tt_reduce_losses(const KernelCall *call, const ClassLoss *c, int64_t rows) {
+    const int single = call->compute == TT_COMPUTE_F32;
+    const int64_t *target = (const int64_t *)c->p[TT_CLASS], ignored = call->scalar[1].i;
+    const char *losses = c->p[TT_LOSS], *weight = c->p[TT_WEIGHT];
+    double total = 0, count = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        total += single ? ((const float *)losses)[i] : ((const double *)losses)[i];
+        if (target[i] != ignored)
+            count += !weight ? 1
+                     : single ? ((const float *)weight)[target[i]]
+                              : ((const double *)weight)[target[i]];
+    }
+    const int mean = call->scalar[2].i == TT_MEAN;
+    tt_store[call->compute][call->compute](
+        call->operand[0].data,
+        single ? (void *)&(float){(float)(mean ? total / count : total)}
+               : (void *)&(double){mean ? total / count : total}, 1, 1);
+    tt_store[call->compute][call->compute](
+        c->p[TT_FACTOR],
+        single ? (void *)&(float){mean ? (float)(1 / count) : 1}
+               : (void *)&(double){mean ? 1 / count : 1}, 1, 1);
+}
+
+static int class_loss_driver(const KernelCall *call) {
+    const View *classes = &call->operand[3];
+    const int64_t rows = classes->numel, cols = call->scalar[0].i;
+    const int64_t *target = (const int64_t *)classes->data;
+    for (int64_t i = 0; i < rows; i++)
+        if (TT_UNLIKELY((uint64_t)target[i] >= (uint64_t)cols) &&
+            target[i] != call->scalar[1].i)
+            return TT_BAD_INDEX;
+    ClassLoss c = tt_class_loss(call, call->operand[1].data, rows);
+    if (call->scalar[2].i == TT_NONE) c.p[TT_LOSS] = call->operand[0].data;
+    c.p[TT_LOGITS] = call->operand[2].data;
+    c.p[TT_CLASS] = classes->data;
+    c.p[TT_WEIGHT] = call->operands > 4 ? call->operand[4].data : NULL;
+    if (rows) tt_class_rows(&c, rows);
+    if (call->scalar[2].i != TT_NONE) tt_reduce_losses(call, &c, rows);
+    return TT_OK;
+}
+
+static int class_loss_backward_driver(const KernelCall *call) {
+    const int64_t rows = call->operand[3].numel;
+    ClassLoss c = tt_class_loss(call, call->operand[2].data, rows);
+    c.p[TT_GX] = call->operand[0].data;
+    c.p[TT_LOGITS] = call->operand[1].data;
+    c.p[TT_CLASS] = call->operand[3].data;
+    c.p[TT_GY] = call->operand[4].data;
+    c.p[TT_WEIGHT] = call->operands > 5 ? call->operand[5].data : NULL;
+    c.gy_step = call->scalar[2].i == TT_NONE;
+    if (rows && c.cols) tt_class_rows(&c, rows);
+    return TT_OK;
+}
+#endif
+#else
+
+TT_KERNEL void K(cross_entropy_forward)(char **p, int64_t rows, int64_t cols,
+                                        const Scalar *s) {
+    T *loss = (T *)p[0], *peak = (T *)p[1], *level = (T *)p[2];
+    const T *x = (const T *)p[3], *w = (const T *)p[5], smooth = (T)s[3].f;
+    const int64_t *target = (const int64_t *)p[4];
+    for (int64_t i = 0; i < rows; i++, x += cols) {
+        const int64_t t = target[i];
+        loss[i] = 0;
+        if (t == s[1].i) continue;
+        const T top = F(row_max)(x, cols);
+        T total = 0, spread = 0;
+        _Pragma("omp simd reduction(+ : total)") for (int64_t j = 0; j < cols; j++)
+            total += F(exp)(x[j] - top);
+        peak[i] = top;
+        level[i] = L(log)(total);
+        loss[i] = (level[i] - (x[t] - top)) * (w ? w[t] : 1);
+        if (smooth == 0) continue;
+        if (w) for (int64_t j = 0; j < cols; j++) spread += w[j] * (level[i] - (x[j] - top));
+        else for (int64_t j = 0; j < cols; j++) spread += level[i] - (x[j] - top);
+        loss[i] = (1 - smooth) * loss[i] + smooth / (T)cols * spread;
+    }
+}
+
+/* gx_j = factor gy (softmax(x)_j sum(q) - q_j),  q_j = s / C w_j + (1 - s) w_t [j = t] */
+TT_KERNEL void K(cross_entropy_backward)(char **p, int64_t rows, int64_t cols,
+                                         const Scalar *s) {
+    const T *peak = (const T *)p[1], *level = (const T *)p[2], *x = (const T *)p[3];
+    const int64_t *target = (const int64_t *)p[4];
+    const T *w = (const T *)p[5], *gy = (const T *)p[7], factor = *(const T *)p[8];
+    const T sharp = 1 - (T)s[3].f, smooth = (T)s[3].f / (T)cols;
+    T *gx = (T *)p[6], weight = (T)cols;
+    if (w && smooth != 0) {
+        weight = 0;
+        for (int64_t j = 0; j < cols; j++) weight += w[j];
+    }
+    for (int64_t i = 0; i < rows; i++, x += cols, gx += cols) {
+        const int64_t t = target[i];
+        if (t == s[1].i) {
+            for (int64_t j = 0; j < cols; j++) gx[j] = 0;
+            continue;
+        }
+        const T g = gy[s[2].i == TT_NONE ? i : 0] * factor, hit = sharp * (w ? w[t] : 1);
+        const T all = g * (hit + smooth * weight), top = peak[i], z = level[i];
+        if (smooth == 0) {
+            for (int64_t j = 0; j < cols; j++) gx[j] = F(exp)((x[j] - top) - z) * all;
+        } else {
+            const T even = g * smooth;
+            for (int64_t j = 0; j < cols; j++)
+                gx[j] = F(exp)((x[j] - top) - z) * all - even * (w ? w[j] : 1);
+        }
+        gx[t] -= g * hit;
+    }
+}
+
+static void K(nll_forward)(char **p, int64_t rows, int64_t cols, const Scalar *s) {
+    T *loss = (T *)p[0];
+    const T *x = (const T *)p[3], *w = (const T *)p[5];
+    const int64_t *target = (const int64_t *)p[4];
+    for (int64_t i = 0; i < rows; i++, x += cols) {
+        const int64_t t = target[i];
+        loss[i] = t == s[1].i ? 0 : -x[t] * (w ? w[t] : 1);
+    }
+}
+
+/* gx_j = -factor gy w_t [j = t] */
+static void K(nll_backward)(char **p, int64_t rows, int64_t cols, const Scalar *s) {
+    const int64_t *target = (const int64_t *)p[4];
+    const T *w = (const T *)p[5], *gy = (const T *)p[7], factor = *(const T *)p[8];
+    T *gx = (T *)p[6];
+    for (int64_t i = 0; i < rows; i++, gx += cols) {
+        const int64_t t = target[i];
+        for (int64_t j = 0; j < cols; j++) gx[j] = 0;
+        if (t != s[1].i)
+            gx[t] = -gy[s[2].i == TT_NONE ? i : 0] * factor * (w ? w[t] : 1);
+    }
+}
+#endif

@@ -1,0 +1,19 @@
+"""Convolutions for the other families: each records a graph while grad mode is on."""
+
+from libc.stdint cimport int64_t
+
+from tinytorch._core.tensor cimport Tensor
+
+cdef struct Steps:            # of a window over `dims` axes
+    int dims
+    int64_t groups
+    int64_t[3] stride
+    int64_t[3] padding
+    int64_t[3] dilation
+
+# Three products of the same triples (x, w, y), each the derivative of the others:
+# y from x and w, x from y and w (`sizes` are x's), w from y and x (`sizes` are w's).
+cdef Tensor c_conv(Tensor x, Tensor w, Tensor b, const Steps* s)
+cdef Tensor c_conv_input(Tensor y, Tensor w, Tensor b, const int64_t* sizes,
+                         const Steps* s)
+cdef Tensor c_conv_weight(Tensor y, Tensor x, const int64_t* sizes, const Steps* s)

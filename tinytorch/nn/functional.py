@@ -1,0 +1,7 @@
+"""Functions on tensors that networks are made of: what the families declare as such."""
+
+from __future__ import annotations
+
+from tinytorch._registry import collect
+
+globals().update(collect("FUNCTIONAL"))
