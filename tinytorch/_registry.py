@@ -23,9 +23,13 @@ FAMILIES = (
     "tinytorch._core.ops.reduce",
     "tinytorch._core.ops.gemm",
     "tinytorch._core.ops.views",
+    "tinytorch._core.ops.strided",
+    "tinytorch._core.ops.history",
     "tinytorch._core.ops.creation",
     "tinytorch._core.ops.assign",
     "tinytorch._core.ops.index",
+    "tinytorch._core.ops.pad",
+    "tinytorch._core.ops.conv",
 )
 
 

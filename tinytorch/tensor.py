@@ -1,8 +1,8 @@
-"""Methods of Tensor that are no ops: backward, hooks, printing, what others ask for."""
+"""Methods of Tensor that are no ops: hooks, printing, what others ask for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from tinytorch._core.autograd import (
@@ -10,37 +10,12 @@ from tinytorch._core.autograd import (
     register_post_accumulate_hook,
     register_tensor_hook,
     retain_grad,
-    run_backward,
 )
 from tinytorch._core.binding import bind
+from tinytorch._core.engine import backward
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import strided
 from tinytorch.printing import tensor_repr
-
-
-def backward(
-    self: Tensor,
-    gradient: Tensor | None = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    inputs: Sequence[Tensor] | Tensor | None = None,
-) -> None:
-    """Add the gradients of this tensor to ``.grad`` of the leaves it was made from.
-
-    Args:
-        gradient: weight of each element; may be omitted for a single element.
-        retain_graph: keep what was saved, for another backward.
-        create_graph: record this pass, so that it can be differentiated itself.
-        inputs: if given, only these tensors receive a gradient.
-    """
-    keep = create_graph if retain_graph is None else retain_graph
-    if inputs is not None:
-        inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-        if not inputs:
-            raise RuntimeError(
-                "'inputs' argument to backward() cannot be empty."
-            )
-    run_backward((self,), (gradient,), keep, create_graph, inputs)
 
 
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:

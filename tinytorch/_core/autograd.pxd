@@ -34,6 +34,17 @@ cdef class Node:
     cdef object __weakref__
     cdef dict notes
 
+cdef class Run:                   # one pass backward, as long as it lasts
+    cdef int64_t number
+    cdef dict captured            # {id(leaf): [leaf, gradient]} for autograd.grad
+    cdef dict captured_nodes      # {(id(node), output number): [tensor, gradient]}
+    cdef set needed               # ids of nodes that lead to what is captured
+    cdef dict leaves              # gradients of leaves with hooks, until all have come
+    cdef void* incoming           # the gradient that the running node was given
+    cdef list intercepted         # gradients of a node with post hooks
+    cdef Node intercepting
+    cdef list interrupted         # what an outer pass had put into shared nodes
+
 cdef bint grad_mode() noexcept nogil
 cdef bint inference_mode() noexcept nogil
 cdef bint swap_grad_mode(bint on) noexcept nogil  # returns what it was
@@ -73,3 +84,13 @@ cdef struct GradientOps:
     Node (*derive_view)(Tensor x)
 
 cdef GradientOps* gradient_ops
+
+# ---- for the engine ----
+cdef Run swap_run(Run run)
+cdef int set_output_gradient(Node node, int nr, Tensor g) except -1
+cdef int send_to_leaf(Run run, Tensor leaf, Tensor g) except -1
+cdef int send_intercepted(Run run, Node node, int i, Tensor g) except -1
+cdef int accumulate(Run run, Tensor leaf, Tensor g) except -1
+cdef object run_hooks(object table, Tensor g)
+cdef void release_saved(Node node) noexcept
+cdef int report_anomaly(Node node) except -1

@@ -1,15 +1,11 @@
-"""Reverse-mode differentiation: nodes and the engine that walks them.
+"""The graph of reverse-mode differentiation: nodes, what they save, where gradients go.
 
-The engine runs in the calling thread with dependency counts and an explicit stack, so
-depth costs no C stack.  A gradient that arrives first is borrowed; only the second one
-makes a sum.
+A gradient that arrives first is borrowed; only the second one makes a sum.  The pass
+itself is in engine.pyx.
 """
 
 cimport cython
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t, uint32_t
-from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 from tinytorch._core.tensor cimport (
@@ -508,68 +504,19 @@ cdef int rebase(Tensor x, Node node) except -1:
     return attach(x, node)
 
 
-# ---- the pass backward ----
+# ---- gradients on their way ----
 
-cdef struct Stack:
-    PyObject** item  # held
-    int64_t count, room
-
-
-cdef int push(Stack* stack, Node node) except -1:
-    cdef PyObject** grown
-    if stack.count == stack.room:
-        grown = <PyObject**>realloc(
-            stack.item, (2 * stack.room + 64) * sizeof(PyObject*))
-        if grown == NULL:
-            raise MemoryError()
-        stack.item = grown
-        stack.room = 2 * stack.room + 64
-    Py_INCREF(node)
-    stack.item[stack.count] = <PyObject*>node
-    stack.count += 1
-    return 0
+cdef Run swap_run(Run run):
+    """Make `run` this thread's pass (None: no pass); returns what it was."""
+    global tt_current_run
+    cdef Run before = None if tt_current_run == NULL else <Run>tt_current_run
+    tt_current_run = NULL if run is None else <void*>run  # the caller holds it
+    return before
 
 
-cdef Node pop(Stack* stack):
-    cdef Node node
-    stack.count -= 1
-    node = <Node>stack.item[stack.count]
-    Py_DECREF(node)
-    return node
-
-
-cdef void clear(Stack* stack) noexcept:
-    while stack.count:
-        stack.count -= 1
-        Py_DECREF(<object>stack.item[stack.count])
-    free(stack.item)
-    stack.item = NULL
-    stack.room = 0
-
-
-@cython.final
-cdef class Run:
-    """One pass backward."""
-
-    cdef int64_t number
-    cdef Run outer               # the pass from inside which this one was started
-    cdef bint create_graph
-    cdef dict captured           # {id(leaf): [leaf, gradient]} for autograd.grad
-    cdef dict captured_nodes     # {(id(node), output number): [tensor, gradient]}
-    cdef set needed              # ids of nodes that lead to what is captured
-    cdef dict leaves             # gradients of leaves with hooks, until all have come
-    cdef PyObject* incoming      # the gradient that the running node was given
-    cdef list intercepted        # gradients of a node with post hooks
-    cdef Node intercepting
-    cdef list interrupted        # what an outer pass had put into shared nodes
-
-
-cdef int64_t run_count = 0
-
-
-cdef inline Run this_run():
-    """The pass that this thread is in.  run_backward's own variable holds it."""
-    return <Run>tt_current_run
+def current_graph_task_id() -> int:
+    """Return the number of the pass that this thread is in, -1 outside one."""
+    return -1 if tt_current_run == NULL else (<Run>tt_current_run).number
 
 
 cdef Tensor output_gradient(Node node, int nr):
@@ -593,63 +540,71 @@ cdef int set_output_gradient(Node node, int nr, Tensor g) except -1:
 
 
 cdef int send(Node node, int i, Tensor g) except -1:
+    cdef Run run = <Run>tt_current_run
     if g is None or not wants(node, i):
         return 0
     if node.fits is not None and i < len(node.fits) and node.fits[i] is not None:
         g = ops.fit(g, node.fits[i][0], node.fits[i][1])
-    if this_run().intercepting is node:
-        this_run().intercepted[i] = g
+    if run.intercepting is node:
+        run.intercepted[i] = g
         return 0
-    return forward_gradient(node, i, g)
+    if i == 0:
+        return deliver(run, node, 0, node.e0, node.n0, g)
+    if i == 1:
+        return deliver(run, node, 1, node.e1, node.n1, g)
+    return deliver(run, node, i, edge(node, i), number_of(node, i), g)
 
 
-cdef int forward_gradient(Node node, int i, Tensor g) except -1:
+cdef int send_intercepted(Run run, Node node, int i, Tensor g) except -1:
+    if g is None or not wants(node, i):
+        return 0
+    return deliver(run, node, i, edge(node, i), number_of(node, i), g)
+
+
+cdef inline int deliver(Run run, Node node, int i, object target, int nr,
+                        Tensor g) except -1:
     """Add g to what the receiver of input i's gradient has so far."""
-    cdef object target = edge(node, i)
-    cdef Node next_node
-    cdef int nr
-    if target is None or g is None:
-        return 0
+    cdef Node receiver
     if anomaly and check_nan:
         refuse_nan(node, i, g)
     if type(target) is not Node and isinstance(target, Tensor):
-        return send_to_leaf(<Tensor>target, g)
-    next_node = <Node>target
-    if next_node.run != this_run().number:
+        return send_to_leaf(run, <Tensor>target, g)
+    receiver = <Node>target
+    if receiver.run != run.number:
         return 0  # leads to nothing that was asked for
-    nr = number_of(node, i)
     if nr != 0:
-        before = output_gradient(next_node, nr)
+        before = output_gradient(receiver, nr)
         return set_output_gradient(
-            next_node, nr, g if before is None else ops.add(<Tensor>before, g))
-    if next_node.g0 is None:
-        next_node.g0 = g
-        next_node.owns_g0 = False
-    elif next_node.owns_g0 and not tt_grad_mode:
-        ops.add_into(next_node.g0, g)
+            receiver, nr, g if before is None else ops.add(<Tensor>before, g))
+    if receiver.g0 is None:
+        receiver.g0 = g
+        receiver.owns_g0 = False
+    elif receiver.owns_g0 and not tt_grad_mode:
+        ops.add_into(receiver.g0, g)
     else:
-        next_node.g0 = ops.add(next_node.g0, g)
-        next_node.owns_g0 = True
+        receiver.g0 = ops.add(receiver.g0, g)
+        receiver.owns_g0 = True
     return 0
 
 
-cdef int send_to_leaf(Tensor leaf, Tensor g) except -1:
+cdef int send_to_leaf(Run run, Tensor leaf, Tensor g) except -1:
+    """Keep or accumulate a gradient that has reached a leaf."""
     cdef list entry
-    if this_run().captured is not None:
-        entry = <list>this_run().captured.get(id(leaf))
+    if run.captured is not None:
+        entry = <list>run.captured.get(id(leaf))
         if entry is not None:
             entry[1] = g if entry[1] is None else ops.add(<Tensor>entry[1], g)
         return 0
     if leaf.extra is not None and ("hooks" in leaf.extra or "post_hooks" in leaf.extra):
-        if this_run().leaves is None:
-            this_run().leaves = {}
-        entry = <list>this_run().leaves.setdefault(id(leaf), [leaf, None])
+        if run.leaves is None:
+            run.leaves = {}
+        entry = <list>run.leaves.setdefault(id(leaf), [leaf, None])
         entry[1] = g if entry[1] is None else ops.add(<Tensor>entry[1], g)
         return 0
-    return accumulate(leaf, g)
+    return accumulate(run, leaf, g)
 
 
-cdef int accumulate(Tensor leaf, Tensor g) except -1:
+cdef int accumulate(Run run, Tensor leaf, Tensor g) except -1:
     """leaf.grad += g.  A first gradient that nobody else has is taken, not copied."""
     cdef Tensor before = leaf.gradient
     if before is not None:
@@ -658,7 +613,7 @@ cdef int accumulate(Tensor leaf, Tensor g) except -1:
         else:
             ops.add_into(before, g)
     elif (not tt_grad_mode and TT_REFCOUNT(g) == 1 and g.storage.references == 1
-            and <PyObject*>g != this_run().incoming and g.base is None
+            and <void*>g != run.incoming and g.base is None
             and is_contiguous(g)):
         leaf.gradient = g
     else:
@@ -679,318 +634,10 @@ cdef object run_hooks(object table, Tensor g):
     return g
 
 
-cdef int before_node(Node node) except -1:
-    """Hooks on the node's outputs, captures, and gradients to be retained."""
-    cdef Tensor g
-    cdef int nr
-    if node.hooks is not None:
-        for nr in range(node.outputs):
-            g = output_gradient(node, nr)
-            if g is not None and nr in node.hooks:
-                set_output_gradient(node, nr, run_hooks(node.hooks[nr], g))
-                node.owns_g0 = False
-        if "pre" in node.hooks:
-            gradients = tuple([output_gradient(node, k) for k in range(node.outputs)])
-            for hook in list(node.hooks["pre"].values()):
-                result = hook(gradients)
-                if result is not None:
-                    gradients = result if isinstance(result, tuple) else (result,)
-            for k, g in enumerate(gradients):
-                set_output_gradient(node, k, g)
-        for k, reference in node.hooks.get("retain", ()):
-            tensor = reference()
-            g = output_gradient(node, k)
-            if tensor is not None and g is not None:
-                before = (<Tensor>tensor).gradient
-                (<Tensor>tensor).gradient = ops.clone(g) if before is None \
-                    else ops.add(<Tensor>before, g)
-    if this_run().captured_nodes is not None:
-        for nr in range(node.outputs):
-            entry = this_run().captured_nodes.get((id(node), nr))
-            if entry is not None:
-                entry[1] = output_gradient(node, nr)
-    return 0
+@cython.final
+@cython.freelist(8)
+cdef class Run:
+    """One pass backward."""
 
-
-cdef int run_node(Node node) except -1:
-    cdef Tensor gy
-    cdef int i
-    if node.hooks is not None or this_run().captured_nodes is not None:
-        before_node(node)
-    if this_run().needed is not None and id(node) not in this_run().needed:
-        node.g0 = None
-        node.more_g = None
-        return 0
-    gy = node.g0
-    node.g0 = None
-    if gy is None and node.more_g is None:
-        return 0  # no gradient came this way
-    this_run().incoming = <PyObject*>gy
-    if node.hooks is not None and node.hooks.get("post"):
-        gradients = tuple([gy] + (node.more_g or []))
-        this_run().intercepting = node
-        this_run().intercepted = [None] * node.inputs
-        node.backward(node, gy)
-        this_run().intercepting = None
-        results = tuple(this_run().intercepted)
-        for hook in list(node.hooks["post"].values()):
-            result = hook(results, gradients)
-            if result is not None:
-                results = result if isinstance(result, tuple) else (result,)
-        for i in range(node.inputs):
-            forward_gradient(node, i, <Tensor?>results[i])
-    else:
-        node.backward(node, gy)
-    node.more_g = None
-    return 0
-
-
-cdef int discover(Stack* found, Stack* todo) except -1:
-    """Count for every node that can be reached how many gradients it will receive."""
-    cdef Node node, target
-    cdef int i
-    cdef object next_edge
-    while todo.count:
-        node = pop(todo)
-        for i in range(node.inputs):
-            next_edge = edge(node, i)
-            if next_edge is None or isinstance(next_edge, Tensor):
-                continue
-            target = <Node>next_edge
-            if target.run != this_run().number:
-                visit(target, found)
-                push(todo, target)
-            target.pending += 1
-    return 0
-
-
-cdef int visit(Node node, Stack* found) except -1:
-    if node.run != 0:  # an outer pass is in the middle of this node
-        if this_run().interrupted is None:
-            this_run().interrupted = []
-        this_run().interrupted.append(
-            (node, node.run, node.pending, node.g0, node.more_g, node.owns_g0))
-    push(found, node)
-    node.run = this_run().number
-    node.pending = 0
-    node.g0 = None
-    node.more_g = None
-    node.owns_g0 = False
-    return 0
-
-
-cdef int find_needed(list roots) except -1:
-    """Which nodes lead to a captured tensor: only they are worth running."""
-    cdef list todo = [(node, False) for node in roots]
-    cdef set seen = set()
-    cdef Node node
-    cdef int i
-    this_run().needed = set()
-    wanted = {key[0] for key in this_run().captured_nodes}
-    while todo:
-        node, expanded = todo.pop()
-        if not expanded:
-            if id(node) in seen:
-                continue
-            seen.add(id(node))
-            todo.append((node, True))
-            for i in range(node.inputs):
-                target = edge(node, i)
-                if target is not None and not isinstance(target, Tensor):
-                    todo.append((target, False))
-            continue
-        for i in range(node.inputs):
-            target = edge(node, i)
-            if target is not None and (
-                    id(target) in this_run().captured
-                    or id(target) in this_run().needed
-                    or id(target) in wanted):
-                this_run().needed.add(id(node))
-                break
-    return 0
-
-
-cdef int backward_pass(list roots, list numbers, list gradients, bint keep_graph) except -1:
-    """Send the gradients from the roots to the leaves."""
-    cdef Stack found, todo
-    cdef Node node, target
-    cdef Tensor g
-    cdef int i
-    cdef object next_edge
-    memset(&found, 0, sizeof(found))
-    memset(&todo, 0, sizeof(todo))
-    try:
-        for node in roots:
-            if node.run != this_run().number:
-                visit(node, &found)
-                push(&todo, node)
-        discover(&found, &todo)
-        for i in range(len(roots)):
-            node = <Node>roots[i]
-            g = output_gradient(node, numbers[i])
-            set_output_gradient(node, numbers[i], <Tensor>gradients[i] if g is None
-                                else ops.add(g, <Tensor>gradients[i]))
-        g = None
-        for node in roots:
-            if node.pending == 0 and node.run == this_run().number:
-                node.pending = -1
-                push(&todo, node)
-        while todo.count:
-            node = pop(&todo)
-            try:
-                run_node(node)
-            except Exception:
-                report_anomaly(node)
-                raise
-            for i in range(node.inputs):
-                next_edge = edge(node, i)
-                if next_edge is None or isinstance(next_edge, Tensor):
-                    continue
-                target = <Node>next_edge
-                target.pending -= 1
-                if target.pending == 0:
-                    push(&todo, target)
-            if not keep_graph:
-                release_saved(node)
-    finally:
-        clear(&todo)
-        for i in range(found.count):
-            node = <Node>found.item[i]
-            node.run = 0
-            node.g0 = None
-            node.more_g = None
-        node = None
-        clear(&found)
-        if this_run().interrupted is not None:
-            for node, run, pending, g, more, owns in this_run().interrupted:
-                node.run = run
-                node.pending = pending
-                node.g0 = g
-                node.more_g = more
-                node.owns_g0 = owns
-    return 0
-
-
-cdef int finish_leaves() except -1:
-    """Leaves with hooks: run them on the whole gradient, then accumulate."""
-    cdef Tensor leaf, g
-    for leaf, g in this_run().leaves.values():
-        if "hooks" in leaf.extra:
-            g = run_hooks(leaf.extra["hooks"], g)
-        accumulate(leaf, g)
-        for hook in list(leaf.extra.get("post_hooks", {}).values()):
-            hook(leaf)
-    return 0
-
-
-def run_backward(tensors, gradients, bint keep_graph, bint create_graph, inputs=None,
-                 bint allow_unused=True, bint accumulate_into_grad=True):
-    """Differentiate `tensors`, weighted by `gradients`.
-
-    With `inputs` only their gradients are found: returned as a list, or, with
-    `accumulate_into_grad`, added to their .grad.
-    """
-    global run_count, tt_current_run
-    cdef list roots = [], numbers = [], sent = [], own = []
-    cdef Tensor x, g
-    cdef Run run = Run.__new__(Run)
-    cdef bint mode = tt_grad_mode
-    for i, (x, given) in enumerate(zip(tensors, gradients)):
-        if not x.flags & REQUIRES_GRAD:
-            raise RuntimeError(f"element {i} of tensors does not require grad and does "
-                               "not have a grad_fn")
-        g = check_root_gradient(x, given)
-        target = edge_of(x)
-        if isinstance(target, Tensor):
-            own.append((target, g))
-        else:
-            roots.append(target)
-            numbers.append(<int>x.output)
-            sent.append(g)
-    run_count += 1
-    run.number = run_count
-    run.outer = None if tt_current_run == NULL else this_run()
-    run.create_graph = create_graph
-    if inputs is not None:
-        prepare_captures(run, inputs)
-    tt_current_run = <void*>run
-    swap_grad_mode(create_graph)
-    try:
-        if run.captured is not None:
-            find_needed(roots)
-        for target, g in own:
-            send_to_leaf(<Tensor>target, g)
-        g = None
-        backward_pass(roots, numbers, sent, keep_graph)
-        if run.leaves is not None:
-            finish_leaves()
-        if inputs is not None:
-            return collect(run, inputs, allow_unused, accumulate_into_grad)
-    finally:
-        swap_grad_mode(mode)
-        tt_current_run = NULL if run.outer is None else <void*>run.outer
-    return None
-
-
-cdef int prepare_captures(Run run, object inputs) except -1:
-    cdef Tensor x
-    run.captured = {}
-    run.captured_nodes = {}
-    for x in inputs:
-        if not x.flags & REQUIRES_GRAD:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
-        if x.node is None:
-            run.captured[id(x)] = [x, None]
-        else:
-            run.captured_nodes[(id(edge_of(x)), <int>x.output)] = [x, None]
-    return 0
-
-
-cdef object collect(Run run, object inputs, bint allow_unused, bint accumulate_into_grad):
-    cdef list results = []
-    cdef Tensor x, g
-    for x in inputs:
-        if x.node is None:
-            g = run.captured[id(x)][1]
-            if g is not None and x.extra is not None and "hooks" in x.extra:
-                g = run_hooks(x.extra["hooks"], g)
-        else:
-            g = run.captured_nodes[(id(edge_of(x)), <int>x.output)][1]
-        if g is None and not allow_unused:
-            raise RuntimeError(
-                f"The differentiated Tensor at index {len(results)} appears to not have "
-                "been used in the graph. Set allow_unused=True if this is the desired "
-                "behavior.")
-        if accumulate_into_grad:
-            if g is not None:
-                x.gradient = ops.clone(g) if x.gradient is None else ops.add(x.gradient, g)
-        else:
-            results.append(g)
-    return results
-
-
-cdef Tensor check_root_gradient(Tensor x, object given):
-    cdef Tensor g
-    if given is None:
-        if x.count != 1:
-            raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        if not is_float(x.code):
-            raise RuntimeError(
-                "grad can be implicitly created only for real scalar outputs but got "
-                f"{dtype_of(x.code)}")
-        return ops.ones_like(x)
-    if not isinstance(given, Tensor):
-        raise TypeError("gradients can be either Tensors or None, but got "
-                        f"{type(given).__name__}")
-    g = <Tensor>given
-    if not same_shape(g, x):
-        raise RuntimeError(
-            f"Mismatch in shape: grad_output[0] has a shape of {size_of(g)} and "
-            f"output[0] has a shape of {size_of(x)}.")
-    return g
-
-
-def current_graph_task_id() -> int:
-    """Return the number of the pass that this thread is in, -1 outside one."""
-    return -1 if tt_current_run == NULL else this_run().number
-
+    def __init__(self):
+        raise TypeError("passes are started by backward()")

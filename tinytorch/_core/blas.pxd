@@ -11,8 +11,8 @@ cdef void* blas_symbol(str name) except NULL
 
 # c = alpha op(a) op(b) + beta c, all row-major; op transposes where ta, tb say so.
 # op(a) is (m, k), op(b) is (k, n), c is (m, n); ld*: elements from one stored row to
-# the next.  beta == 0 never reads c.  dtype: F32, F64 or I64 (alpha and beta are integers).
-# Returns 0, or -1 for another dtype.
+# the next.  beta == 0 never reads c.  dtype: F32, F64 or I64 (with integers
+# for alpha and beta).  Returns 0, or -1 for another dtype.
 cdef int gemm(
     int dtype, bint ta, bint tb, int64_t m, int64_t n, int64_t k,
     double alpha, const void* a, int64_t lda, const void* b, int64_t ldb,

@@ -1,9 +1,9 @@
 """Matrix products.  The only module that says `cblas`; rows first, on both sides.
 
 Small and thin products go to the kernels of `include/gemm.h`, and so do large ones
-where these are as fast as any (AVX2).  Elsewhere (AVX-512, Arm) OpenBLAS, with one thread
-of its own, does a block of a large product at a time.  Blocks depend on the shape alone,
-so results do not depend on the number of threads.
+where these are as fast as any (AVX2).  Elsewhere (AVX-512, Arm) OpenBLAS, with one
+thread of its own, does a block of a large product at a time.  Blocks depend on the
+shape alone, so results do not depend on the number of threads.
 """
 
 import os

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tinytorch
-from tinytorch._core.autograd import run_backward
+from tinytorch._core.engine import run_backward
 from tinytorch.autograd import functional, graph
 from tinytorch.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from tinytorch.autograd.function import Function

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tinytorch
-from tinytorch._core.autograd import run_backward
+from tinytorch._core.engine import run_backward
 from tinytorch.autograd.grad_mode import enable_grad
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]

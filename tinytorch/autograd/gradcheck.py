@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import tinytorch
-from tinytorch._core.autograd import run_backward
+from tinytorch._core.engine import run_backward
 from tinytorch.autograd.grad_mode import no_grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]

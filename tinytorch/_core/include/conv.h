@@ -1,10 +1,9 @@
-/* Convolution, its gradients for input and weight, and the sum that is the bias's.
+/* Convolution, and its gradients for input and weight.
 
    conv_forward       y (N, O, ...), x (N, I, ...), w (O, I / groups, ...) [, b (O)]
    conv_input         x (N, I, ...), y, w [, b (I)]  the first's adjoint, so also the
                       transposed convolution
    conv_weight        w, y, x
-   conv_bias          b, y
 
    Scalars: groups, then stride, padding and dilation of each axis.  All contiguous. */
 #ifndef TT_CONV_H
@@ -133,9 +132,7 @@ static void conv_phase(Conv *c, const ConvSteps *s, const int64_t *phase,
 CONV_DRIVER(conv_forward)
 CONV_DRIVER(conv_input)
 CONV_DRIVER(conv_weight)
-CONV_DRIVER(conv_bias)
 
-/* Operands at which x, y, w stand differ; w's elements times y's grid is all it takes. */
 static double conv_work(const View *y, const View *w) {
     double points = (double)y->numel / (double)(y->shape[1] ? y->shape[1] : 1);
     return 2.0 * points * (double)w->numel;

@@ -1,4 +1,4 @@
-/* The gradients of weight and bias: sums over images and grid points. */
+/* The gradient of the weight: sums over images and grid points. */
 
 /* ---- the adjoint for w ---- */
 
@@ -155,38 +155,4 @@ static int K(conv_weight)(const KernelCall *call) {
 done:
     conv_free(c);
     return status;
-}
-
-/* ---- the adjoint for b ---- */
-
-TT_KERNEL T K(conv_sum)(const T *x, int64_t n) {
-    T sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < n; i++) sum += x[i];
-    return sum;
-}
-
-static void K(conv_bias_range)(void *context, int64_t begin, int64_t end) {
-    const KernelCall *call = (const KernelCall *)context;
-    const View *y = &call->operand[1];
-    const int64_t n = y->shape[0], channels = y->shape[1];
-    const int64_t plane = y->numel / (n * channels);
-    for (int64_t k = begin; k < end; k++) {
-        T sum = 0;
-        for (int64_t m = 0; m < n; m++)
-            sum += K(conv_sum)((const T *)y->data + (m * channels + k) * plane, plane);
-        ((T *)call->operand[0].data)[k] = sum;
-    }
-}
-
-static int K(conv_bias)(const KernelCall *call) {
-    const View *b = &call->operand[0], *y = &call->operand[1];
-    if (y->numel == 0) {
-        memset(b->data, 0, b->numel * sizeof(T));
-        return TT_OK;
-    }
-    const int64_t each = y->numel / b->numel, grain = 65536 / each + 1;
-    if (grain >= b->numel) K(conv_bias_range)((void *)call, 0, b->numel);
-    else tt_parallel_for(K(conv_bias_range), (void *)call, b->numel, grain);
-    return TT_OK;
 }

@@ -81,14 +81,14 @@ static void tt_reduce_losses(const KernelCall *call, const ClassLoss *c, int64_t
                               : ((const double *)weight)[target[i]];
     }
     const int mean = call->scalar[2].i == TT_MEAN;
-    tt_store[call->compute][call->compute](
-        call->operand[0].data,
-        single ? (void *)&(float){(float)(mean ? total / count : total)}
-               : (void *)&(double){mean ? total / count : total}, 1, 1);
-    tt_store[call->compute][call->compute](
-        c->p[TT_FACTOR],
-        single ? (void *)&(float){mean ? (float)(1 / count) : 1}
-               : (void *)&(double){mean ? 1 / count : 1}, 1, 1);
+    const double loss = mean ? total / count : total, factor = mean ? 1 / count : 1;
+    if (single) {
+        *(float *)call->operand[0].data = (float)loss;
+        *(float *)c->p[TT_FACTOR] = (float)factor;
+    } else {
+        *(double *)call->operand[0].data = loss;
+        *(double *)c->p[TT_FACTOR] = factor;
+    }
 }
 
 static int class_loss_driver(const KernelCall *call) {
@@ -188,16 +188,18 @@ static void K(nll_forward)(char **p, int64_t rows, int64_t cols, const Scalar *s
     }
 }
 
-/* gx_j = -factor gy w_t [j = t] */
-static void K(nll_backward)(char **p, int64_t rows, int64_t cols, const Scalar *s) {
+/* gx = -factor gy q with q as above: also what cross-entropy is measured against */
+TT_KERNEL void K(nll_backward)(char **p, int64_t rows, int64_t cols, const Scalar *s) {
     const int64_t *target = (const int64_t *)p[4];
     const T *w = (const T *)p[5], *gy = (const T *)p[7], factor = *(const T *)p[8];
+    const T sharp = 1 - (T)s[3].f, smooth = (T)s[3].f / (T)cols;
     T *gx = (T *)p[6];
     for (int64_t i = 0; i < rows; i++, gx += cols) {
         const int64_t t = target[i];
-        for (int64_t j = 0; j < cols; j++) gx[j] = 0;
-        if (t != s[1].i)
-            gx[t] = -gy[s[2].i == TT_NONE ? i : 0] * factor * (w ? w[t] : 1);
+        const T g = gy[s[2].i == TT_NONE ? i : 0] * factor;
+        const T even = t == s[1].i ? 0 : -g * smooth;
+        for (int64_t j = 0; j < cols; j++) gx[j] = even * (w ? w[j] : 1);
+        if (t != s[1].i) gx[t] -= g * sharp * (w ? w[t] : 1);
     }
 }
 #endif

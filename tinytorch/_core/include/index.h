@@ -2,8 +2,9 @@
 
    The indexed operand has the dimensions  before | indexed | after;  the other one, read
    or written in order, has  before | those of the indices | after.  Scalars: how many
-   dimensions are before, how many are indexed, and what a write does (TT_PUT_...).
-   Every index is checked before anything is written; writes are made in order. */
+   dimensions are before, how many are indexed, whether negative indices count from the
+   end, and what a write does (TT_PUT_...).  Every index is checked before anything is
+   written; writes are made in order. */
 #ifndef TT_INDEX_H
 #define TT_INDEX_H
 #include <stdlib.h>
@@ -33,8 +34,8 @@ typedef void (*IndexRun)(void *to, const void *from, int64_t n, int64_t to_step,
 INDEX_MOVE(uint8_t) INDEX_MOVE(uint16_t) INDEX_MOVE(uint32_t) INDEX_MOVE(uint64_t)
 INDEX_ADD(float) INDEX_ADD(double) INDEX_ADD(int64_t)
 
-static IndexRun index_run(int dtype, int mode) {
-    if (mode == TT_PUT_ADD)
+static IndexRun index_run(int dtype, int adds) {
+    if (adds)
         return dtype == TT_F32 ? index_add_float : dtype == TT_F64 ? index_add_double
              : dtype == TT_I64 ? index_add_int64_t : 0;
     switch (tt_itemsize[dtype]) {
@@ -56,7 +57,7 @@ typedef struct {
     char *data[2];                           /* of the indexed, the other operand */
     int64_t *offset;                         /* elements, by position in the indices */
     int64_t positions, other_step;           /* of the other operand, per position */
-    int size, reads, columns;                /* columns: parts of `after` run apart */
+    int dtype, size, reads, adds, columns;   /* columns: parts of `after` run apart */
     IndexRun run;
 } Indexing;
 
@@ -116,10 +117,44 @@ TT_INLINE void index_block(const Indexing *p, char *indexed, char *other, int64_
     }
 }
 
+/* One element per position. */
+#define INDEX_POINTS(T)                                                                \
+    static void index_points_##T(const Indexing *p, char *indexed, char *other,        \
+                                 int64_t first, int64_t n) {                           \
+        T *x = (T *)indexed, *y = (T *)other + first * p->other_step;                  \
+        const int64_t *offset = p->offset + first, step = p->other_step;               \
+        if (p->reads) for (int64_t k = 0; k < n; k++) y[k * step] = x[offset[k]];      \
+        else if (!p->adds) for (int64_t k = 0; k < n; k++) x[offset[k]] = y[k * step]; \
+        else for (int64_t k = 0; k < n; k++) x[offset[k]] += y[k * step];              \
+    }
+INDEX_POINTS(uint8_t) INDEX_POINTS(uint16_t) INDEX_POINTS(uint32_t)
+INDEX_POINTS(uint64_t) INDEX_POINTS(float) INDEX_POINTS(double)
+
+static void index_points(const Indexing *p, char *indexed, char *other, int64_t first,
+                         int64_t n) {
+    switch (p->dtype) {
+    case TT_F32: index_points_float(p, indexed, other, first, n); break;
+    case TT_F64: index_points_double(p, indexed, other, first, n); break;
+    case TT_I64: index_points_uint64_t(p, indexed, other, first, n); break;
+    case TT_I32: index_points_uint32_t(p, indexed, other, first, n); break;
+    default:
+        if (p->size == 2) index_points_uint16_t(p, indexed, other, first, n);
+        else index_points_uint8_t(p, indexed, other, first, n);
+    }
+}
+
 /* Reads: each position by itself. */
 static void index_rows(void *context, int64_t begin, int64_t end) {
     const Indexing *p = (const Indexing *)context;
     int64_t at[2] = {0, 0}, outer = -1, k = begin % p->positions;
+    while (p->after.count == 1 && begin < end) {
+        int64_t n = p->positions - k;
+        if (n > end - begin) n = end - begin;
+        index_place(&p->before, begin / p->positions, at);
+        index_points(p, p->data[0] + at[0] * p->size, p->data[1] + at[1] * p->size, k, n);
+        begin += n;
+        k = 0;
+    }
     for (int64_t i = begin; i < end; i++, k++) {
         if (k == p->positions) k = 0;
         if (outer != i / p->positions) {
@@ -141,7 +176,10 @@ static void index_parts(void *context, int64_t begin, int64_t end) {
         if (n > width) n = width;
         if (n <= 0) continue;
         index_place(&p->before, part / p->columns, at);
-        for (int64_t k = 0; k < p->positions; k++)
+        if (p->after.count == 1)
+            index_points(p, p->data[0] + at[0] * p->size, p->data[1] + at[1] * p->size,
+                         0, p->positions);
+        else for (int64_t k = 0; k < p->positions; k++)
             index_block(p, p->data[0] + (at[0] + p->offset[k]) * p->size,
                         p->data[1] + (at[1] + k * p->other_step) * p->size, first, n);
     }
@@ -149,13 +187,13 @@ static void index_parts(void *context, int64_t begin, int64_t end) {
 
 /* Offsets of all positions; 0 if an index is outside its dimension. */
 static int index_offsets(Indexing *p, const View *indexed, int before, const View *index,
-                         int indices) {
+                         int indices, int wraps) {
     int ok = 1;
     for (int j = 0; j < indices; j++) {
         const int64_t *x = (const int64_t *)index[j].data;
         int64_t size = indexed->shape[before + j], step = indexed->strides[before + j];
         for (int64_t k = 0; k < p->positions; k++) {
-            int64_t i = x[k] + (x[k] < 0 ? size : 0);
+            int64_t i = x[k] + (x[k] < 0 && wraps ? size : 0);
             ok &= i >= 0 && i < size;
             p->offset[k] = (j ? p->offset[k] : 0) + i * step;
         }
@@ -173,14 +211,16 @@ static int index_driver(const KernelCall *call, int reads) {
     Indexing p;
     if (other->numel == 0) return TT_OK;
     p.positions = index[0].numel;
-    p.size = tt_itemsize[indexed->dtype];
+    p.dtype = indexed->dtype;
+    p.size = tt_itemsize[p.dtype];
     p.reads = reads;
+    p.adds = !reads && call->scalar[3].i == TT_PUT_ADD;
     p.data[0] = indexed->data;
     p.data[1] = other->data;
     p.other_step = 0;
     for (int d = 0; d < inner; d++)   /* evenly spaced: the op has seen to it */
         if (other->shape[before + d] != 1) p.other_step = other->strides[before + d];
-    p.run = index_run(indexed->dtype, reads ? TT_PUT_SET : (int)call->scalar[2].i);
+    p.run = index_run(p.dtype, p.adds);
     if (!p.run) return TT_NO_KERNEL;
     index_range(&p.before, indexed, 0, other, 0, before);
     index_range(&p.after, indexed, before + indices, other, before + inner, after);
@@ -188,7 +228,7 @@ static int index_driver(const KernelCall *call, int reads) {
                                  : (int64_t *)malloc(p.positions * sizeof(int64_t));
     if (!p.offset) return TT_NO_MEMORY;
     int status = TT_OK;
-    if (!index_offsets(&p, indexed, before, index, indices)) {
+    if (!index_offsets(&p, indexed, before, index, indices, (int)call->scalar[2].i)) {
         status = TT_BAD_INDEX;
     } else if (reads) {
         int64_t rows = p.before.count * p.positions;

@@ -1,4 +1,4 @@
-/* Softmax and its loss over contiguous rows of `cols` elements.
+/* Softmax over contiguous rows of `cols` elements.
 
    forward      y = exp(x - m) / sum(exp(x - m)),  m = max(x)
    log forward  y = x - m - log(sum(exp(x - m)))
@@ -36,30 +36,6 @@ static void tt_rows_range(void *context, int64_t begin, int64_t end) {
                                                      call->scalar);
 }
 
-/* Sums the losses of rows, or averages those that are not ignored.  Operands: loss,
-   weight that the gradient of each row has, losses, classes.  Scalars: cols, the ignored
-   class, whether to average.  Serial, so the order never changes. */
-static int loss_reduce_driver(const KernelCall *call) {
-    const View *losses = &call->operand[2];
-    const int64_t *target = (const int64_t *)call->operand[3].data;
-    int64_t counted = 0;
-    double total = 0;
-    for (int64_t i = 0; i < losses->numel; i++) {
-        total += call->compute == TT_COMPUTE_F32 ? ((const float *)losses->data)[i]
-                                                 : ((const double *)losses->data)[i];
-        counted += target[i] != call->scalar[1].i;
-    }
-    double weight = call->scalar[2].i ? 1 / (double)counted : 1;
-    if (call->compute == TT_COMPUTE_F32) {
-        *(float *)call->operand[0].data = (float)(call->scalar[2].i ? total / counted : total);
-        *(float *)call->operand[1].data = (float)weight;
-    } else {
-        *(double *)call->operand[0].data = call->scalar[2].i ? total / counted : total;
-        *(double *)call->operand[1].data = weight;
-    }
-    return TT_OK;
-}
-
 /* scalar[0]: cols.  Bit k of the kernel's flags: operand k has one element per row. */
 static int rows_driver(const KernelCall *call) {
     Rows r = {call, call->scalar[0].i};
@@ -72,17 +48,6 @@ static int rows_driver(const KernelCall *call) {
     if (rows <= grain) tt_rows_range(&r, 0, rows);
     else tt_parallel_for(tt_rows_range, &r, rows, grain);
     return TT_OK;
-}
-
-/* The same after a look at the classes in operand 3; scalar[1]: the ignored one. */
-static int classes_driver(const KernelCall *call) {
-    const View *classes = &call->operand[3];
-    const int64_t *target = (const int64_t *)classes->data;
-    for (int64_t i = 0; i < classes->numel; i++)
-        if (TT_UNLIKELY((uint64_t)target[i] >= (uint64_t)call->scalar[0].i) &&
-            target[i] != call->scalar[1].i)
-            return TT_BAD_INDEX;
-    return rows_driver(call);
 }
 #endif
 #else
@@ -155,38 +120,6 @@ TT_KERNEL void K(log_softmax_backward)(char **p, int64_t rows, int64_t cols,
         _Pragma("omp simd reduction(+ : total)") for (int64_t j = 0; j < cols; j++)
             total += gy[j];
         for (int64_t j = 0; j < cols; j++) gx[j] = gy[j] - F(exp)(y[j]) * total;
-    }
-}
-
-/* Cross-entropy of logits against class numbers.  s[1]: the class to ignore.
-   p: loss of each row, log-sum-exp of each row, x, class of each row */
-TT_KERNEL void K(cross_entropy_forward)(char **p, int64_t rows, int64_t cols,
-                                        const Scalar *s) {
-    T *loss = (T *)p[0], *lse = (T *)p[1];
-    const T *x = (const T *)p[2];
-    const int64_t *target = (const int64_t *)p[3];
-    for (int64_t i = 0; i < rows; i++, x += cols) {
-        lse[i] = F(row_lse)(x, cols);
-        loss[i] = target[i] == s[1].i ? 0 : lse[i] - x[target[i]];
-    }
-}
-
-/* gx = (softmax(x) - onehot) g w;  s[2]: 1 if g has a value per row, 0 if it is one.
-   p: gx, x, log-sum-exp of each row, class of each row, g, w */
-TT_KERNEL void K(cross_entropy_backward)(char **p, int64_t rows, int64_t cols,
-                                         const Scalar *s) {
-    T *gx = (T *)p[0];
-    const T *x = (const T *)p[1], *lse = (const T *)p[2], *g = (const T *)p[4];
-    const int64_t *target = (const int64_t *)p[3];
-    const T weight = *(const T *)p[5];
-    for (int64_t i = 0; i < rows; i++, x += cols, gx += cols) {
-        if (target[i] == s[1].i) {
-            for (int64_t j = 0; j < cols; j++) gx[j] = 0;
-            continue;
-        }
-        const T scale = g[i * s[2].i] * weight, level = lse[i];
-        for (int64_t j = 0; j < cols; j++) gx[j] = F(exp)(x[j] - level) * scale;
-        gx[target[i]] -= scale;
     }
 }
 #endif

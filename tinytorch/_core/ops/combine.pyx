@@ -8,7 +8,8 @@ from tinytorch._core.ops.arithmetic cimport (
     c_div, c_mul, c_mul_number, c_neg, c_rsub_number, c_square, c_sub, linked)
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, Number, as_number, binary, deliver, ternary)
-from tinytorch._core.ops.pointwise cimport Loops, describe_twins, refuse_dtype
+from tinytorch._core.ops.pointwise cimport (
+    Loops, describe_twins, refuse_dtype, save_input)
 from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor
 from tinytorch._core.types cimport BOOL, is_float
 
@@ -166,7 +167,7 @@ cdef Tensor interpolated(Tensor a, Tensor b, object weight, Tensor into):
         node = new_node(lerp_tensor_backward, b"LerpBackward1")
         save(node, 0, w)
         if w.flags & REQUIRES_GRAD:
-            save(node, 1, a)
+            save_input(node, 1, a, into)
             save(node, 2, b)
     return linked_three(node, ternary(LERP_TENSOR, PROMOTE, a, b, w, into), a, b, w, into)
 

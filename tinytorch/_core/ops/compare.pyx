@@ -165,6 +165,9 @@ cdef Tensor with_number(int op, Tensor x, double value):
 cdef Tensor c_eq_number(Tensor x, double value):
     return with_number(Py_EQ, x, value)
 
+cdef Tensor c_ne_number(Tensor x, double value):
+    return with_number(Py_NE, x, value)
+
 cdef Tensor c_lt_number(Tensor x, double value):
     return with_number(Py_LT, x, value)
 

@@ -35,6 +35,7 @@ cdef Op define(str name, Loops loops, int keeps, Slope slope, Loops gradient=*,
 cdef Tensor apply(const Op* op, Tensor x, Tensor into, double f0=*, double f1=*,
                   double f2=*)
 cdef object result(const Op* op, Tensor x, object out)   # what the public function does
+cdef int save_input(Node node, int k, Tensor x, Tensor into) except -1
 cdef int refuse_dtype(const char* name, int code) except -1
 cdef int describe_twins(dict names, object methods) except -1
 cdef Tensor zeros_like(Tensor x)

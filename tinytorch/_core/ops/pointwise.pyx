@@ -8,8 +8,8 @@ when a graph is recorded in the backward pass, the loop otherwise.
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, grad_mode, link, needs_grad, new_node, rebase, save,
-    save_output, saved, send)
+    Node, attach, check_inplace, grad_mode, gradient_ops, link, needs_grad, new_node,
+    rebase, save, save_output, saved, send)
 from tinytorch._core.executor cimport (
     Kernel, Scalar, fill_with, pointwise, register_kernel)
 from tinytorch._core.ops.arithmetic cimport (
@@ -104,7 +104,7 @@ cdef Tensor apply(const Op* op, Tensor x, Tensor into, double f0=0, double f1=0,
         node.i3 = <int64_t>op
         node.f0, node.f1, node.f2 = f0, f1, f2
         if op.keeps == INPUT:
-            save(node, 0, x)
+            save_input(node, 0, x, into)
     if op.scalars:
         if op.rule == PROMOTE and compute_of[x.code] == COMPUTE_I64:
             s[0].i, s[1].i, s[2].i = <int64_t>f0, <int64_t>f1, <int64_t>f2
@@ -121,6 +121,11 @@ cdef Tensor apply(const Op* op, Tensor x, Tensor into, double f0=0, double f1=0,
     else:
         rebase(y, node)
     return y
+
+
+cdef int save_input(Node node, int k, Tensor x, Tensor into) except -1:
+    """Save an input that is about to be written: as a copy, with its history."""
+    return save(node, k, gradient_ops.clone(x) if x is into else x)
 
 
 cdef int map_backward(Node node, Tensor gy) except -1:

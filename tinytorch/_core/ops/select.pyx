@@ -16,7 +16,8 @@ from tinytorch._core.ops.compare cimport (
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, Number, as_number, binary, broadcast_with, code_with_number,
     code_with_tensor, deliver, number_of_float, same_device, take_result, ternary, unary)
-from tinytorch._core.ops.pointwise cimport Loops, describe_twins, refuse_dtype
+from tinytorch._core.ops.pointwise cimport (
+    Loops, describe_twins, refuse_dtype, save_input)
 from tinytorch._core.tensor cimport Tensor, empty, empty_as, wrote
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
@@ -232,7 +233,7 @@ cdef Tensor clamp_numbers(const Kernel* kernel, Tensor x, Number* low, Number* h
         node = new_node(clamp_backward, title)
         node.f0 = -INFINITY if low == NULL else low.f
         node.f1 = INFINITY if high == NULL else high.f
-        save(node, 0, x)
+        save_input(node, 0, x, into)
     y = unary(kernel, PROMOTE, cast(x, code), into, s, n)
     if node is None:
         return y

@@ -331,20 +331,23 @@ def broadcast_to(Tensor input not None, size):
 def broadcast_shapes(*shapes):
     """Return the shape to which all given shapes broadcast."""
     cdef list result = []
+    cdef list sizes
+    cdef int i, at
     for shape in shapes:
         sizes = [shape] if isinstance(shape, int) else list(shape)
         if len(sizes) > len(result):
             result = [1] * (len(sizes) - len(result)) + result
-        for i in range(-1, -len(sizes) - 1, -1):
+        for i in range(len(sizes)):
+            at = len(result) - len(sizes) + i
             if sizes[i] < 0:
                 raise RuntimeError("Trying to create tensor with negative dimension "
                                    f"({sizes[i]}): ({sizes[i]})")
-            if sizes[i] == 1 or sizes[i] == result[i]:
+            if sizes[i] == 1 or sizes[i] == result[at]:
                 continue
-            if result[i] != 1:
+            if result[at] != 1:
                 raise RuntimeError("Shape mismatch: objects cannot be broadcast to a "
                                    "single shape")
-            result[i] = sizes[i]
+            result[at] = sizes[i]
     return Size(result)
 
 

@@ -1,0 +1,1 @@
+"""Timing against PyTorch; see README.md beside this file."""
