@@ -17,9 +17,10 @@ import tinytorch as tt
 SCENARIOS: dict[str, Callable[[Any], Any]] = {}
 # What must be in both messages, because programs and people look for it.
 WORDS = re.compile(
-    "modified by an inplace operation|a leaf Variable that requires grad|a view of a leaf"
-    "|second time|does not require grad|only be implicitly created|output of a function"
-    "|version|changed in-place|no_grad|inference"
+    "modified by an inplace operation|a view of a leaf|a leaf Variable that requires"
+    "|second time|does not require grad|implicitly created only|output of a function"
+    "|no_grad|[Ii]nference|support automatic differentiation|detach views in-place"
+    "|floating point|refers to a single memory location|not have been used|Mismatch in"
 )
 
 
@@ -36,7 +37,7 @@ def leaf(L: Any, *shape: int) -> Any:
         size *= n
     values = [float(i + 1) for i in range(size)]
     x = L.tensor(values, dtype=L.float64).reshape(shape)
-    return x.requires_grad_()
+    return x.clone().requires_grad_()
 
 
 def outcome(program: Callable[[Any], Any], library: Any) -> tuple[str, Any]:

@@ -218,7 +218,7 @@ static int index_driver(const KernelCall *call, int reads) {
     p.data[0] = indexed->data;
     p.data[1] = other->data;
     p.other_step = 0;
-    for (int d = 0; d < inner; d++)   /* evenly spaced: the op has seen to it */
+    for (int d = 0; d < inner; d++)   /* evenly spaced: the innermost tells */
         if (other->shape[before + d] != 1) p.other_step = other->strides[before + d];
     p.run = index_run(p.dtype, p.adds);
     if (!p.run) return TT_NO_KERNEL;

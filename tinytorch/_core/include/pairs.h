@@ -101,14 +101,14 @@ TT_KERNEL int64_t K(outside_unit)(const T *x, int64_t n) {
     return count;
 }
 
-#define PAIR(name, ...) TT_LOOP2(TT_KERNEL, K(name), T, T, x, t, TT_S1, __VA_ARGS__)
+#define PAIR(name, ...) TT_LOOP2(TT_KERNEL, K(name), T, T, x, t, TT_S1 (void)s0;, __VA_ARGS__)
 #define SLOPE(name, ...)                                                               \
     TT_LOOP3(TT_KERNEL, K(name##_backward), T, T, gy, x, t, TT_S2 (void)s0;,           \
              gy * s1 * (__VA_ARGS__))
 
-PAIR(mse_loss, (x - t) * (x - t) + 0 * s0)
+PAIR(mse_loss, (x - t) * (x - t))
 SLOPE(mse_loss, 2 * (x - t))
-PAIR(l1_loss, F(abs)(x - t) + 0 * s0)
+PAIR(l1_loss, F(abs)(x - t))
 SLOPE(l1_loss, (x > t) - (T)(x < t))
 
 /* d^2 / (2 s0) up to s0, |d| - s0 / 2 beyond */
@@ -122,13 +122,13 @@ SLOPE(huber_loss, F(abs)(x - t) < s0 ? x - t : F(copysign)(s0, x - t))
 
 /* -t log(x) - (1 - t) log(1 - x), with logarithms of at least -100 */
 PAIR(binary_cross_entropy, (t - 1) * F(max)(-100, F(log1p)(-x)) -
-                               t * F(max)(-100, F(log)(x)) + 0 * s0)
+                               t * F(max)(-100, F(log)(x)))
 SLOPE(binary_cross_entropy, (x - t) / F(max)((T)1e-12, (1 - x) * x))
 /* log(1 + exp(x)) - t x */
-PAIR(binary_cross_entropy_with_logits, F(softplus)(x) - t * x + 0 * s0)
+PAIR(binary_cross_entropy_with_logits, F(softplus)(x) - t * x)
 SLOPE(binary_cross_entropy_with_logits, F(sigmoid)(x) - t)
 /* log(1 + exp(-t x)) */
-PAIR(soft_margin_loss, F(softplus)(-t * x) + 0 * s0)
+PAIR(soft_margin_loss, F(softplus)(-t * x))
 SLOPE(soft_margin_loss, -t * F(sigmoid)(-t * x))
 /* t (log(t) - x), and with s0 != 0 the same where t is a logarithm */
 PAIR(kl_div, s0 != 0 ? F(exp)(t) * (t - x) : (t == 0 ? 0 : t * F(log)(t)) - t * x)

@@ -207,9 +207,6 @@ cdef Tensor spread_evenly(Tensor x, const Points* p, int inner):
         if n == 1:
             step = strides[d]
         n *= p.result[d]
-    if even and inner > 1:  # the kernel asks any of these dimensions for its step
-        for d in range(p.before, p.before + inner):
-            strides[d] = step
     if even:
         return view(x, p.rank, p.result, strides, x.offset)
     y = empty_beside(x, p.rank, p.result, x.code)

@@ -29,9 +29,9 @@ cdef struct Op:
     int keeps, refuses
     int scalars              # how many of f0, f1, f2 both kernels take
 
+# What is rare is set on the result: refuses, scalars, title.
 cdef Op define(str name, Loops loops, int keeps, Slope slope, Loops gradient=*,
-               double flops=*, int rule=*, int refuses=*, int scalars=*,
-               str title=*) except *
+               double flops=*, int rule=*) except *
 cdef Tensor apply(const Op* op, Tensor x, Tensor into, double f0=*, double f1=*,
                   double f2=*)
 cdef object result(const Op* op, Tensor x, object out)   # what the public function does

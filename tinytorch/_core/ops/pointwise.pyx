@@ -70,22 +70,20 @@ cdef const char* permanent(str text) except NULL:
 
 
 cdef Op define(str name, Loops loops, int keeps, Slope slope, Loops gradient=NULL,
-               double flops=1, int rule=PROMOTE_FLOAT, int refuses=0, int scalars=0,
-               str title=None) except *:
+               double flops=1, int rule=PROMOTE_FLOAT) except *:
     """Register an op's kernels; its node is called as PyTorch calls it."""
     cdef Op op
-    title = (title or name).title().replace("_", "") + "Backward0"
     op.kernel = register_kernel(permanent(name), pointwise, loops, 0, flops)
     op.gradient = NULL
     if gradient != NULL:
         op.gradient = register_kernel(
             permanent(name + "_backward"), pointwise, gradient, 0, flops + 1)
     op.slope = slope
-    op.title = permanent(title)
+    op.title = permanent(name.title().replace("_", "") + "Backward0")
     op.rule = rule
     op.keeps = keeps
-    op.refuses = refuses
-    op.scalars = scalars
+    op.refuses = 0
+    op.scalars = 0
     return op
 
 
