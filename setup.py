@@ -34,9 +34,11 @@ C_FLAGS = [
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fvisibility=hidden",
+    "-pthread",
     "-Wno-unused-function",
+    "-Wno-parentheses",
 ] + (["-g", "-UNDEBUG"] if DEBUG else ["-g0", "-DNDEBUG"])
-LINK_FLAGS = [] if DEBUG else ["-Wl,-s"] if os.name == "posix" else []
+LINK_FLAGS = ["-pthread", *([] if DEBUG else ["-Wl,-s"])]
 
 
 class ParallelBuild(build_ext):

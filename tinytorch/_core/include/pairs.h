@@ -132,7 +132,7 @@ PAIR(soft_margin_loss, F(softplus)(-t * x))
 SLOPE(soft_margin_loss, -t * F(sigmoid)(-t * x))
 /* t (log(t) - x), and with s0 != 0 the same where t is a logarithm */
 PAIR(kl_div, s0 != 0 ? F(exp)(t) * (t - x) : (t == 0 ? 0 : t * F(log)(t)) - t * x)
-SLOPE(kl_div, s0 != 0 ? -F(exp)(t) : -t)
+SLOPE(kl_div, (void)x, s0 != 0 ? -F(exp)(t) : -t)
 #undef PAIR
 #undef SLOPE
 #endif

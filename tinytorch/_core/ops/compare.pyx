@@ -262,6 +262,9 @@ def signbit(Tensor input not None, *, out=None):
     """Return which elements have a minus sign, -0.0 among them."""
     return deliver(unary(SIGNBIT, TRUTH, input, None), out)
 
+cdef Tensor c_isfinite(Tensor x):
+    return unary(ISFINITE, TRUTH, x, None)
+
 cdef Tensor c_isnan(Tensor x):
     return unary(ISNAN, TRUTH, x, None)
 

@@ -443,9 +443,6 @@ cdef Tensor taken(object value, int code):
         y = <Tensor>value
     elif is_array(value):
         y = over_array(value)
-    elif hasattr(value, "__dlpack__") and not hasattr(value, "__array_interface__"):
-        from_dlpack = getattr(type(value), "__dlpack__")
-        y = from_sequence(value, code)
     elif isinstance(value, (bytearray, memoryview)) and not isinstance(value, bytes):
         y = over_array(memoryview(value))
     else:
@@ -563,14 +560,9 @@ cdef Tensor legacy(tuple args, int code, object device):
             if not is_sequence(value) and not is_array(value):
                 raise TypeError("new(): data must be a sequence (got "
                                 f"{type(value).__name__})")
-            return copied(relaxed(value, code), None, device,
+            return copied(value, None, device,
                           get_default_dtype_code() if code < 0 else code)
     return make_unset(args, code, device)
-
-
-cdef object relaxed(object value, int code):
-    """Integer constructors of old cut floats to integers without looking."""
-    return value
 
 
 cdef Tensor make_unset(object args, int code, object device):
@@ -611,13 +603,19 @@ operators.init = initialise
 
 # ---- to NumPy ----
 
-def numpy(Tensor self not None, *, force=False):
+cdef object numpy_module = None  # imported when first used
+
+
+def to_numpy(Tensor self not None, *, force=False):
     """Return an ndarray that shares self's memory.
 
     With `force` the tensor is detached and copied to the host first if need be.
     """
-    import numpy as np
+    global numpy_module
     cdef Tensor x = self
+    if numpy_module is None:
+        import numpy
+        numpy_module = numpy
     if force:
         x = c_to_device(c_detach(x), CPU, 0)
     elif x.flags & REQUIRES_GRAD:
@@ -628,14 +626,18 @@ def numpy(Tensor self not None, *, force=False):
                         "Tensor.cpu() to copy the tensor to host memory first.")
     if x.code == BF16:
         raise TypeError("Got unsupported ScalarType BFloat16")
-    return np.asarray(memoryview(x)) if x.code != F16 else np.asarray(x)
+    return numpy_module.asarray(x)
 
 
 def __array__(Tensor self not None, dtype=None, copy=None):
     """Let numpy.asarray take a tensor."""
-    array = numpy(self)
+    array = to_numpy(self)
     if dtype is not None:
         array = array.astype(dtype, copy=bool(copy))
     elif copy:
         array = array.copy()
     return array
+
+
+globals()["numpy"] = to_numpy  # here the name means the module until the end
+to_numpy.__name__ = "numpy"

@@ -8,12 +8,14 @@ from cpython.long cimport PyLong_CheckExact
 from libc.stdint cimport int64_t, uint64_t
 
 from tinytorch._core.autograd cimport (
-    Backward, Node, attach, gradient_ops, inference_mode, link, needs_grad, new_node, send)
+    Backward, Node, attach, gradient_ops, inference_mode, link, needs_grad, new_node,
+    save, save_output, send)
 from tinytorch._core.executor cimport (
-    Driver, Kernel, KernelCall, Scalar, View, copy_into, register_kernel, run, tt_parallel_for,
-    view_of)
+    Driver, Kernel, KernelCall, Scalar, View, copy_into, register_kernel, run,
+    tt_parallel_for, view_of)
 from tinytorch._core.ops.arithmetic cimport c_mul_number
 from tinytorch._core.ops.elementwise cimport deliver
+from tinytorch._core.ops.shape cimport c_reshape, dtype_word
 from tinytorch._core.tensor cimport (
     INFERENCE, Tensor, empty, empty_beside, over_storage)
 from tinytorch._core.threads cimport parallel_for
@@ -34,8 +36,8 @@ cdef extern from *:
 
 tt_parallel_for = parallel_for
 
-cdef Kernel* SUM = register_kernel("sum", <Driver>reduce_driver, sum_reductions, 0)
-cdef Kernel* MEAN = register_kernel("mean", <Driver>reduce_driver, mean_reductions, 0)
+cdef Kernel* SUM = reduction("sum", sum_reductions)
+cdef Kernel* MEAN = reduction("mean", mean_reductions)
 
 
 # ---- which dimensions ----
@@ -77,6 +79,44 @@ cdef uint64_t dims_from(const int* dim, int n) noexcept nogil:
     for k in range(n):
         dims |= <uint64_t>1 << dim[k]
     return dims
+
+
+cdef uint64_t named_dims(object dim, object axis, int rank) except? 0:
+    """Of the two names that PyTorch has for the argument, the one that was used."""
+    return dims_of(dim if axis is None else axis, rank)
+
+
+cdef int one_dim(str name, object dim, object axis, Tensor x) except -1:
+    if dim is None:
+        dim = axis
+    if dim is None:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
+    return dim_of(dim, x.rank)
+
+
+cdef int out_code(Tensor x, object dtype, object out) except -1:
+    """The dtype of a sum or product: as asked for, or wide enough."""
+    if dtype is not None:
+        return parse_dtype(dtype, x.code)
+    if isinstance(out, Tensor):
+        return (<Tensor>out).code
+    return x.code if is_float(x.code) else I64
+
+
+cdef int match_out(Tensor x, object out) except -1:
+    if isinstance(out, Tensor) and (<Tensor>out).code != x.code:
+        raise RuntimeError(
+            "Expected the dtype for input and out to match, but got "
+            f"{dtype_word(x.code)} for input's dtype and {dtype_word((<Tensor>out).code)}"
+            " for out's dtype.")
+    return 0
+
+
+cdef object deliver_pair(tuple made, object out, object make):
+    """Two results, in a pair of out= tensors if there is one."""
+    if out is None:
+        return made
+    return make((deliver(<Tensor>made[0], out[0]), deliver(<Tensor>made[1], out[1])))
 
 
 cdef int64_t count_over(Tensor x, uint64_t dims) noexcept nogil:
@@ -135,6 +175,27 @@ cdef Tensor reduced(const Kernel* kernel, Tensor x, uint64_t dims, bint keepdim,
     return y
 
 
+cdef Kernel* reduction(const char* name, void** functions) except NULL:
+    return register_kernel(name, <Driver>reduce_driver, functions, 0)
+
+
+cdef Tensor c_reduced(const Kernel* kernel, Backward backward, const char* title, Tensor x,
+                      uint64_t dims, bint keepdim, int code, bint keep_input=False,
+                      bint keep_output=False):
+    cdef Node node = None
+    cdef Tensor y
+    if needs_grad(x) and is_float(code):
+        node = reduce_node(backward, title, x, dims, keepdim)
+        if keep_input:
+            save(node, 0, x)
+    y = reduced(kernel, x, dims, keepdim, code, compute_of[code])
+    if node is not None:
+        if keep_output:
+            save_output(node, 1, y)
+        attach(y, node)
+    return y
+
+
 # ---- sum ----
 
 cdef Tensor c_sum(Tensor x, uint64_t dims=<uint64_t>ALL_DIMS, bint keepdim=False,
@@ -144,7 +205,7 @@ cdef Tensor c_sum(Tensor x, uint64_t dims=<uint64_t>ALL_DIMS, bint keepdim=False
     if code < 0:
         code = x.code if is_float(x.code) else I64
     if needs_grad(x) and is_float(code):
-        node = shape_node(sum_backward, b"SumBackward0" if dims == <uint64_t>ALL_DIMS
+        node = reduce_node(sum_backward, b"SumBackward0" if dims == <uint64_t>ALL_DIMS
                           else b"SumBackward1", x, dims, keepdim)
     y = reduced(SUM, x, dims, keepdim, code, compute_of[code])
     if node is not None:
@@ -154,7 +215,7 @@ cdef Tensor c_sum(Tensor x, uint64_t dims=<uint64_t>ALL_DIMS, bint keepdim=False
 
 cdef int sum_backward(Node node, Tensor gy) except -1:
     """d sum(x) = sum(dx): each element receives gy"""
-    return send_spread(node, gy)
+    return send(node, 0, spread_over(node, gy))
 
 
 cdef Tensor c_mean(Tensor x, uint64_t dims=<uint64_t>ALL_DIMS, bint keepdim=False,
@@ -166,11 +227,11 @@ cdef Tensor c_mean(Tensor x, uint64_t dims=<uint64_t>ALL_DIMS, bint keepdim=Fals
     if not is_float(code):
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating "
-            f"point or complex dtype. Got: {scalar_name(code)}" if code == x.code else
+            f"point or complex dtype. Got: {dtype_word(code)}" if code == x.code else
             "mean(): could not infer output dtype. Optional dtype must be either a "
-            f"floating point or complex dtype. Got: {scalar_name(code)}")
+            f"floating point or complex dtype. Got: {dtype_word(code)}")
     if needs_grad(x):
-        node = shape_node(mean_backward, b"MeanBackward0" if dims == <uint64_t>ALL_DIMS
+        node = reduce_node(mean_backward, b"MeanBackward0" if dims == <uint64_t>ALL_DIMS
                           else b"MeanBackward1", x, dims, keepdim)
         node.f0 = 1.0 / <double>count_over(x, dims)
     y = reduced(MEAN, x, dims, keepdim, code, compute_of[code])
@@ -181,20 +242,12 @@ cdef Tensor c_mean(Tensor x, uint64_t dims=<uint64_t>ALL_DIMS, bint keepdim=Fals
 
 cdef int mean_backward(Node node, Tensor gy) except -1:
     """d mean(x) = mean(dx): each element receives gy / n"""
-    return send_spread(node, c_mul_number(gy, node.f0))
-
-
-cdef tuple scalar_names = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short",
-                           "Char", "Byte", "Bool")
-
-
-cdef str scalar_name(int code):
-    return <str>scalar_names[code]
+    return send(node, 0, spread_over(node, c_mul_number(gy, node.f0)))
 
 
 # ---- the adjoint ----
 
-cdef Node shape_node(Backward backward, const char* title, Tensor x, uint64_t dims,
+cdef Node reduce_node(Backward backward, const char* title, Tensor x, uint64_t dims,
                      bint keepdim):
     """A node that knows x's shape: packed into two words if they suffice."""
     cdef Node node = new_node(backward, title)
@@ -214,20 +267,33 @@ cdef Node shape_node(Backward backward, const char* title, Tensor x, uint64_t di
     return node
 
 
-cdef int send_spread(Node node, Tensor gy) except -1:
-    """Send gy, repeated along the dimensions that the node reduced."""
+cdef int input_shape(Node node, int64_t* shape) except -1:
+    """The shape of a reduce_node's input; returns the rank."""
+    cdef int d, rank = node.i1 >> 8
+    for d in range(rank):
+        shape[d] = node.context[d] if node.context is not None else \
+            (node.i2 if d < 2 else node.i3) >> 32 * (d & 1) & 0x7fffffff
+    return rank
+
+
+cdef Tensor spread_over(Node node, Tensor gy):
     cdef int64_t[MAX_DIMS] shape
-    cdef int d, rank = node.i1 >> 8, code = node.i1 >> 1 & 127
-    if node.context is not None:
-        for d in range(rank):
-            shape[d] = node.context[d]
-    else:
-        for d in range(rank):
-            shape[d] = (node.i2 if d < 2 else node.i3) >> 32 * (d & 1) & 0x7fffffff
+    cdef int d, rank = input_shape(node, shape), code = node.i1 >> 1 & 127
     cdef Tensor g = spread(gy, rank, shape, <uint64_t>node.i0, node.i1 & 1)
     if g.code != code:
         g = gradient_ops.fit(g, code, [shape[d] for d in range(rank)])
-    return send(node, 0, g)
+    return g
+
+
+cdef Tensor restored(Node node, Tensor g):
+    cdef int64_t[MAX_DIMS] shape
+    cdef int d, rank = input_shape(node, shape)
+    if node.i1 & 1:
+        return g
+    for d in range(rank):
+        if <uint64_t>node.i0 >> d & 1:
+            shape[d] = 1
+    return c_reshape(g, rank, shape)
 
 
 cdef enum:
@@ -280,16 +346,12 @@ def sum(Tensor input not None, dim=None, keepdim=False, *, dtype=None, out=None,
         [4.0, 6.0]
     """
     cdef uint64_t dims = <uint64_t>ALL_DIMS
-    cdef int code = -1
-    if axis is not None:
-        dim = axis
-    if dim is not None:
-        dims = dims_of(dim, input.rank)
+    cdef Tensor y
+    if dim is not None or axis is not None:
+        dims = named_dims(dim, axis, input.rank)
     if keepdims is not None:
         keepdim = keepdims
-    if dtype is not None:
-        code = parse_dtype(dtype, input.code)
-    cdef Tensor y = c_sum(input, dims, keepdim, code)
+    y = c_sum(input, dims, keepdim, out_code(input, dtype, out))
     return y if out is None else deliver(y, out)
 
 
@@ -302,14 +364,10 @@ def mean(Tensor input not None, dim=None, keepdim=False, *, dtype=None, out=None
         [2.0, 3.0]
     """
     cdef uint64_t dims = <uint64_t>ALL_DIMS
-    cdef int code = -1
-    if axis is not None:
-        dim = axis
-    if dim is not None:
-        dims = dims_of(dim, input.rank)
+    cdef Tensor y
+    if dim is not None or axis is not None:
+        dims = named_dims(dim, axis, input.rank)
     if keepdims is not None:
         keepdim = keepdims
-    if dtype is not None:
-        code = parse_dtype(dtype, input.code)
-    cdef Tensor y = c_mean(input, dims, keepdim, code)
+    y = c_mean(input, dims, keepdim, -1 if dtype is None else parse_dtype(dtype, 0))
     return y if out is None else deliver(y, out)

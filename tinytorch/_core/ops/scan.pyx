@@ -8,7 +8,7 @@ direction: no division by elements, which may be zero, and double backward for n
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Backward, Node, attach, link, needs_grad, needs_grad2, new_node, save, save_output,
+    Backward, Node, attach, link, needs_grad, new_node, save, save_output,
     saved, send, wants)
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, register_kernel, tt_parallel_for)
@@ -16,7 +16,7 @@ from tinytorch._core.ops.along cimport along, put_along, sized
 from tinytorch._core.ops.arithmetic cimport c_mul, c_sub
 from tinytorch._core.ops.elementwise cimport deliver, take_result
 from tinytorch._core.ops.pointwise cimport c_exp
-from tinytorch._core.ops.reduce cimport dim_of, out_code
+from tinytorch._core.ops.reduce cimport deliver_pair, one_dim, out_code
 from tinytorch._core.ops.shape cimport c_to
 from tinytorch._core.tensor cimport Tensor
 from tinytorch._core.threads cimport parallel_for
@@ -244,13 +244,13 @@ def cumprod(Tensor input not None, dim=None, *, dtype=None, out=None, axis=None)
 def cumsum_(Tensor self not None, dim=None, *, dtype=None, axis=None):
     """In-place version of cumsum."""
     return take_result(self, c_to(c_cumsum(self, one_dim("cumsum", dim, axis, self),
-                                           in_place_code(self, dtype)), self.code))
+                                           out_code(self, dtype, None)), self.code))
 
 
 def cumprod_(Tensor self not None, dim=None, *, dtype=None, axis=None):
     """In-place version of cumprod."""
     return take_result(self, c_to(c_cumprod(self, one_dim("cumprod", dim, axis, self),
-                                            in_place_code(self, dtype)), self.code))
+                                            out_code(self, dtype, None)), self.code))
 
 
 def cummax(Tensor input not None, dim=None, *, out=None, axis=None):
