@@ -12,6 +12,7 @@ from importlib import import_module
 from types import ModuleType
 
 from tinytorch._core.binding import bind
+from tinytorch.subclass import install
 
 # In order of import: compiled families, then compositions of their ops.
 FAMILIES = (
@@ -26,6 +27,8 @@ FAMILIES = (
     "tinytorch._core.ops.strided",
     "tinytorch._core.ops.history",
     "tinytorch._core.ops.creation",
+    "tinytorch._core.ops.convert",
+    "tinytorch._core.ops.data",
     "tinytorch._core.ops.assign",
     "tinytorch._core.ops.index",
     "tinytorch._core.ops.pad",
@@ -50,5 +53,7 @@ def collect(kind: str) -> dict[str, object]:
 
 def bind_methods() -> None:
     """Make methods of all functions that are declared as such."""
-    for name, function in collect("METHODS").items():
+    methods = collect("METHODS")
+    for name, function in methods.items():
         bind(name, function)
+    install(tuple(name for name, member in methods.items() if callable(member)))

@@ -339,6 +339,19 @@ cdef class Tensor:
             made.requires_grad = True
         return made
 
+    def as_subclass(self, cls):
+        """Return this tensor, with its history, as an object of class `cls`."""
+        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+            raise TypeError("cls must be a subclass of Tensor")
+        cdef Tensor made = Tensor.__new__(<type>cls)
+        share(made, self)
+        made.flags = self.flags
+        made.node = self.node
+        made.output = self.output
+        made.base = self.base
+        made.view_version = self.view_version
+        return made
+
     # ---- Python protocols ----
 
     def __len__(self):

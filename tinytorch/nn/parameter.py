@@ -7,6 +7,7 @@ from typing import Any
 from tinytorch._core.ops.creation import empty
 from tinytorch._core.tensor import Tensor
 from tinytorch.printing import tensor_repr
+from tinytorch.subclass import disabled_torch_function
 
 __all__ = ["Buffer", "Parameter"]
 
@@ -18,6 +19,8 @@ class Parameter(Tensor):
         data: its values; the memory is shared.
         requires_grad: whether it is trained.
     """
+
+    __torch_function__ = disabled_torch_function
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Parameter:
         if data is None:
@@ -46,6 +49,7 @@ def _rebuild(cls: type[Parameter], data: Tensor, requires_grad: bool) -> Paramet
 class Buffer(Tensor):
     """A tensor that a module keeps in its state but does not train."""
 
+    __torch_function__ = disabled_torch_function
     persistent: bool
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Buffer:

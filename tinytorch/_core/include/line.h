@@ -25,6 +25,19 @@ typedef struct {
     int work;                /* bytes of working memory per element of a line */
 } LineOp;
 
+/* An op by compute type, as the executor takes it. */
+#define TT_LINE_OP(name, work)                                                         \
+    static const LineOp name##_op __attribute__((unused)) = {name, work};
+#define TT_LINE_OPS(name, work)                                                        \
+    TT_LINE_OP(name##_f32, work) TT_LINE_OP(name##_f64, work)                          \
+    TT_LINE_OP(name##_i64, work)                                                       \
+    static void *name##_ops[3] __attribute__((unused)) = {                             \
+        (void *)&name##_f32_op, (void *)&name##_f64_op, (void *)&name##_i64_op};
+#define TT_FLOAT_LINE_OPS(name, work)                                                  \
+    TT_LINE_OP(name##_f32, work) TT_LINE_OP(name##_f64, work)                          \
+    static void *name##_ops[3] __attribute__((unused)) = {                             \
+        (void *)&name##_f32_op, (void *)&name##_f64_op, 0};
+
 enum { TT_GIVES_VALUES = 1, TT_GIVES_INDICES = 2 };
 enum { TT_LINES_AT_ONCE = 16, TT_LINES_SIZE = 65536, TT_LINES_GRAIN = 16384 };
 

@@ -22,8 +22,7 @@
             a = (A)(STEP);                                                             \
             y[i] = (T)a;                                                               \
         }                                                                              \
-    }                                                                                  \
-    static const LineOp NAME##_op __attribute__((unused)) = {NAME, 0};
+    }
 
 /* Of equal ones the last counts; a NaN stays. */
 #define TT_SCAN_EXTREMUM(NAME, T, BETTER)                                              \
@@ -37,8 +36,7 @@
             y[i] = a;                                                                  \
             line->index[i] = at;                                                       \
         }                                                                              \
-    }                                                                                  \
-    static const LineOp NAME##_op __attribute__((unused)) = {NAME, 0};
+    }
 
 /* y[k] = b[k] + a[k - shift] y[k - 1] along the walk; b is 1, 0, 0, ... without one */
 #define TT_RECURRENCE(NAME, T)                                                         \
@@ -51,8 +49,7 @@
             last = k == 0 ? term : term + a[i - shift * step] * last;                  \
             y[i] = last;                                                               \
         }                                                                              \
-    }                                                                                  \
-    static const LineOp NAME##_op __attribute__((unused)) = {NAME, 0};
+    }
 
 /* y[k] = x[k - 1] along the walk, 0 at its beginning */
 #define TT_SHIFTED(NAME, T)                                                            \
@@ -64,8 +61,7 @@
             y[i] = last;                                                               \
             last = here;                                                               \
         }                                                                              \
-    }                                                                                  \
-    static const LineOp NAME##_op __attribute__((unused)) = {NAME, 0};
+    }
 
 #define TT_FILE "scan.h"
 #include "each_float.h"
@@ -73,13 +69,6 @@ TT_SCAN(cumsum_i64, int64_t, uint64_t, 0, a + x)
 TT_SCAN(cumprod_i64, int64_t, uint64_t, 1, a * x)
 TT_SCAN_EXTREMUM(cummax_i64, int64_t, x >= a)
 TT_SCAN_EXTREMUM(cummin_i64, int64_t, x <= a)
-
-#define TT_LINE_OPS(name)                                                              \
-    static void *name##_ops[3] __attribute__((unused)) = {                             \
-        (void *)&name##_f32_op, (void *)&name##_f64_op, (void *)&name##_i64_op};
-#define TT_FLOAT_LINE_OPS(name)                                                        \
-    static void *name##_ops[3] __attribute__((unused)) = {                             \
-        (void *)&name##_f32_op, (void *)&name##_f64_op, 0};
 #endif
 #else
 TT_SCAN(K(cumsum), T, double, 0, a + x)

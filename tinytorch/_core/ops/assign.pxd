@@ -1,5 +1,6 @@
 """Writing whole tensors in place, with history: copies and fills."""
 
+from tinytorch._core.autograd cimport Node
 from tinytorch._core.ops.elementwise cimport Number
 from tinytorch._core.tensor cimport Tensor
 
@@ -9,3 +10,9 @@ cdef int check_range(const Number* value, int code, bint halves=*) except -1
 cdef int fill_number(Tensor y, const Number* value) except -1  # without history
 cdef int check_overlap(Tensor y, Tensor x) except -1  # x: what is read, or None
 cdef int refuse_repeats(Tensor y) except -1          # elements that share a place
+
+# What an op and its in-place twin share: `start` gives the tensor to write, x itself or a
+# copy; `recorded` hangs the written tensor into the graph.
+cdef Tensor start(Tensor x, bint in_place)
+cdef Tensor recorded(Tensor y, Node node, bint in_place)
+cdef Number fitted(const Number* value, int code) noexcept  # as an element of the dtype

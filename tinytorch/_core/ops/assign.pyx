@@ -7,18 +7,17 @@ from libc.math cimport isinf, isnan
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, grad_mode, link, link_fitted, needs_grad, new_node,
-    rebase, send, wants)
+    Node, attach, check_inplace, grad_mode, inference_mode, link, link_fitted,
+    needs_grad, new_node, rebase, send, wants)
 from tinytorch._core.executor cimport copy_into, fill_with
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, broadcast_with, number_of_int)
 from tinytorch._core.ops.shape cimport c_clone, zeros_like
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport (
-    REQUIRES_GRAD, Tensor, empty_like, is_contiguous, same_shape, size_of, view)
+    INFERENCE, REQUIRES_GRAD, Tensor, empty_like, is_contiguous, same_shape, size_of, view)
 from tinytorch._core.types cimport (
-    BF16, BOOL, F16, F32, F64, FLOATS, I8, I16, I32, I64, MAX_DIMS, U8, is_float,
-    itemsize)
+    BOOL, BOOLS, F32, F64, FLOATS, I64, MAX_DIMS, U8, is_float, itemsize)
 
 METHODS = ["copy_", "fill_", "zero_", "fill_diagonal_"]
 __all__ = ["fill", "fill_", "zero_"]
@@ -53,6 +52,17 @@ cdef int check_range(const Number* n, int code, bint halves=False) except -1:
         raise RuntimeError(f"value cannot be converted to type {c_names[code]} without "
                            "overflow")
     return 0
+
+
+cdef Number fitted(const Number* n, int code) noexcept:
+    """The number as an element of the dtype: integers are cut off, truth is 0 or 1."""
+    cdef Number result = n[0]
+    if code == BOOL:
+        result = number_of_int(n.f != 0)
+        result.category = BOOLS
+    elif not is_float(code) and n.category == FLOATS:
+        result = number_of_int(<int64_t>n.f)
+    return result
 
 
 cdef int fill_number(Tensor y, const Number* n) except -1:
@@ -103,6 +113,29 @@ cdef bint same_places(Tensor x, Tensor y):
         if x.strides[d] != y.strides[d] and x.sizes[d] != 1:
             return False
     return True
+
+
+# ---- an op and its in-place twin ----
+
+cdef Tensor start(Tensor x, bint in_place):
+    cdef Tensor y
+    if in_place:
+        check_inplace(x)
+        return x
+    y = empty_like(x)
+    copy_into(y, x)
+    if inference_mode():
+        y.flags |= INFERENCE
+    return y
+
+
+cdef Tensor recorded(Tensor y, Node node, bint in_place):
+    if node is not None:
+        if in_place:
+            rebase(y, node)
+        else:
+            attach(y, node)
+    return y
 
 
 # ---- copies ----

@@ -318,7 +318,7 @@ def cross_entropy(Tensor input not None, Tensor target not None, weight=None,
     """
     cdef int how = read_reduction(reduction, size_average, reduce)
     cdef double smoothing = label_smoothing
-    cdef Tensor w = <Tensor?>weight
+    cdef Tensor w = weight
     if not 0 <= smoothing <= 1:
         raise RuntimeError(
             f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
@@ -342,5 +342,5 @@ def nll_loss(Tensor input not None, Tensor target not None, weight=None,
         target: class numbers, (), (N) or (N, d1, ...).
         weight: (C), of each class.
     """
-    return class_loss(False, input, target, <Tensor?>weight,
+    return class_loss(False, input, target, weight,
                       read_reduction(reduction, size_average, reduce), ignore_index, 0)

@@ -9,8 +9,9 @@ from cpython.bool cimport PyBool_Check
 from cpython.buffer cimport (
     PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer)
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
-from cpython.list cimport PyList_CheckExact, PyList_GET_ITEM
+from cpython.list cimport PyList_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
+from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_CheckExact
 from libc.math cimport isfinite, isnan
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
@@ -42,7 +43,7 @@ cdef extern from "half.h" nogil:
 cdef extern from "Python.h":
     object PySequence_Fast(object o, const char* message)
     Py_ssize_t PySequence_Fast_GET_SIZE(object o)
-    object PySequence_Fast_GET_ITEM(object o, Py_ssize_t i)
+    PyObject* PySequence_Fast_GET_ITEM(object o, Py_ssize_t i)  # borrowed
     bint PySequence_Check(object o)
 
 
@@ -67,7 +68,7 @@ cdef int find_sizes(object value, int64_t* sizes) except -1:
         rank += 1
         if sizes[rank - 1] == 0:
             break
-        value = PySequence_Fast_GET_ITEM(items, 0)
+        value = <object>PySequence_Fast_GET_ITEM(items, 0)
         if isinstance(value, (str, bytes)):
             raise ValueError(f"too many dimensions '{type(value).__name__}'")
     return rank
@@ -123,10 +124,10 @@ cdef int find_code(object value, int depth, int code) except? -2:
     n = PySequence_Fast_GET_SIZE(value)
     if depth > 1:
         for i in range(n):
-            code = find_code(PySequence_Fast_GET_ITEM(value, i), depth - 1, code)
+            code = find_code(<object>PySequence_Fast_GET_ITEM(value, i), depth - 1, code)
         return code
     for i in range(n):
-        leaf = PySequence_Fast_GET_ITEM(value, i)
+        leaf = <object>PySequence_Fast_GET_ITEM(value, i)
         if PyFloat_CheckExact(leaf):
             found = get_default_dtype_code()
         else:
@@ -157,11 +158,11 @@ cdef char* store_all(object value, int depth, const int64_t* sizes, char* p, int
             f"expected sequence of length {sizes[0]} at dim {at} (got {n})")
     if depth > 1:
         for i in range(n):
-            p = store_all(PySequence_Fast_GET_ITEM(items, i), depth - 1, sizes + 1, p,
+            p = store_all(<object>PySequence_Fast_GET_ITEM(items, i), depth - 1, sizes + 1, p,
                           code, at + 1)
         return p
     for i in range(n):
-        leaf = PySequence_Fast_GET_ITEM(items, i)
+        leaf = <object>PySequence_Fast_GET_ITEM(items, i)
         if code == F32 and PyFloat_CheckExact(leaf):
             (<float*>p)[0] = <float>PyFloat_AS_DOUBLE(leaf)
         else:

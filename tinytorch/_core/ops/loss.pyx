@@ -217,7 +217,7 @@ cdef int warn_of_broadcast(Tensor x, Tensor t) except -1:
 cdef Tensor weighted(const Pair* op, Tensor x, Tensor t, object weight, int reduction,
                      double p, bint over_weights):
     """The losses times weights; their mean may be over the weights."""
-    cdef Tensor w = <Tensor?>weight, y
+    cdef Tensor w = weight, y
     if not same_shape(w, x):
         raise ValueError("Weights and input must have the same size.")
     y = c_mul(apply(op, x, t, NONE, p), w)
@@ -348,7 +348,7 @@ def binary_cross_entropy(Tensor input not None, Tensor target not None, weight=N
         check_unit(input)
     if weight is None:
         return apply(&BCE, input, target, how)
-    w = <Tensor?>weight
+    w = weight
     rank = broadcast(target, w, shape)
     return reduce_loss(c_mul(apply(&BCE, input, target, NONE), c_expand(w, rank, shape)),
                        how)

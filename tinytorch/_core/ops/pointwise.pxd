@@ -28,8 +28,9 @@ cdef struct Op:
     int rule                 # of promotion (elementwise.pxd)
     int keeps, refuses
     int scalars              # how many of f0, f1, f2 both kernels take
+    bint integers            # the kernel reads them as integers, whatever it computes
 
-# What is rare is set on the result: refuses, scalars, title.
+# What is rare is set on the result: refuses, scalars, integers, title.
 cdef Op define(str name, Loops loops, int keeps, Slope slope, Loops gradient=*,
                double flops=*, int rule=*) except *
 cdef Tensor apply(const Op* op, Tensor x, Tensor into, double f0=*, double f1=*,

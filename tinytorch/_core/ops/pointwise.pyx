@@ -84,6 +84,7 @@ cdef Op define(str name, Loops loops, int keeps, Slope slope, Loops gradient=NUL
     op.keeps = keeps
     op.refuses = 0
     op.scalars = 0
+    op.integers = False
     return op
 
 
@@ -104,7 +105,7 @@ cdef Tensor apply(const Op* op, Tensor x, Tensor into, double f0=0, double f1=0,
         if op.keeps == INPUT:
             save_input(node, 0, x, into)
     if op.scalars:
-        if op.rule == PROMOTE and compute_of[x.code] == COMPUTE_I64:
+        if op.integers or op.rule == PROMOTE and compute_of[x.code] == COMPUTE_I64:
             s[0].i, s[1].i, s[2].i = <int64_t>f0, <int64_t>f1, <int64_t>f2
         else:
             s[0].f, s[1].f, s[2].f = f0, f1, f2

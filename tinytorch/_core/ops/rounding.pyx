@@ -94,6 +94,7 @@ cdef Op TRUNC = whole("trunc", trunc_loops)
 cdef Op ROUND = whole("round", round_loops)
 cdef Op ROUND_DECIMALS = whole("round", round_decimals_loops)
 ROUND_DECIMALS.refuses = ONLY_FLOATS
+ROUND_DECIMALS.scalars = ROUND_DECIMALS.integers = 1
 ROUND_DECIMALS.title = b"RoundBackward1"
 
 def ceil(Tensor input not None, *, out=None):

@@ -31,9 +31,10 @@ METHODS = __all__ + ["cumsum_", "cumprod_"]
 cdef extern from *:
     """
     #include "scan.h"
-    TT_LINE_OPS(cumsum) TT_LINE_OPS(cumprod) TT_LINE_OPS(cummax) TT_LINE_OPS(cummin)
-    TT_FLOAT_LINE_OPS(logcumsumexp) TT_FLOAT_LINE_OPS(recurrence)
-    TT_FLOAT_LINE_OPS(shifted)
+    TT_LINE_OPS(cumsum, 0) TT_LINE_OPS(cumprod, 0)
+    TT_LINE_OPS(cummax, 0) TT_LINE_OPS(cummin, 0)
+    TT_FLOAT_LINE_OPS(logcumsumexp, 0) TT_FLOAT_LINE_OPS(recurrence, 0)
+    TT_FLOAT_LINE_OPS(shifted, 0)
     """
     int line_driver(const KernelCall* call) nogil
     int TT_GIVES_VALUES, TT_GIVES_INDICES

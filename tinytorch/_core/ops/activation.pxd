@@ -1,0 +1,8 @@
+"""Activations for the other families; all recorded."""
+
+from tinytorch._core.tensor cimport Tensor
+
+cdef Tensor c_relu(Tensor x)
+cdef Tensor c_gelu(Tensor x)
+cdef Tensor c_silu(Tensor x)
+cdef Tensor c_leaky_relu(Tensor x, double slope)
