@@ -50,7 +50,17 @@ newaxis = None
 _registry.bind_methods()
 globals().update(_registry.collect("__all__"))
 
-from tinytorch import autograd, linalg, methods, nn, random, special  # noqa: E402
+from tinytorch import (  # noqa: E402
+    accelerator,
+    autograd,
+    backends,
+    cuda,
+    linalg,
+    methods,
+    nn,
+    random,
+    special,
+)
 from tinytorch._core.autograd import (  # noqa: E402
     is_grad_enabled,
     is_inference_mode_enabled,

@@ -23,6 +23,7 @@ FAMILIES = (
     "tinytorch._core.ops.combine",
     "tinytorch._core.ops.reduce",
     "tinytorch._core.ops.gemm",
+    "tinytorch._core.ops.softmax",
     "tinytorch._core.ops.views",
     "tinytorch._core.ops.strided",
     "tinytorch._core.ops.history",
@@ -33,6 +34,8 @@ FAMILIES = (
     "tinytorch._core.ops.index",
     "tinytorch._core.ops.pad",
     "tinytorch._core.ops.conv",
+    "tinytorch._core.ops.scan",
+    "tinytorch._core.ops.fold",
 )
 
 

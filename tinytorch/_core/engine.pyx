@@ -186,7 +186,8 @@ cdef int run_with_post_hooks(Run run, Node node, Tensor gy) except -1:
         if result is not None:
             results = result if isinstance(result, tuple) else (result,)
     for i in range(node.inputs):
-        send_intercepted(run, node, i, <Tensor?>results[i])
+        send_intercepted(run, node, i, None if results[i] is None
+                         else <Tensor?>results[i])
     return 0
 
 

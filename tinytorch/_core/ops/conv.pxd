@@ -12,8 +12,9 @@ cdef struct Steps:            # of a window over `dims` axes
     int64_t[3] dilation
 
 # Three products of the same triples (x, w, y), each the derivative of the others:
-# y from x and w, x from y and w (`sizes` are x's), w from y and x (`sizes` are w's).
-cdef Tensor c_conv(Tensor x, Tensor w, Tensor b, const Steps* s)
+# y from x and w, x from y and w, w from y and x.  `sizes` are the result's; NULL: y's
+# follow from the steps (strides leave a choice).
+cdef Tensor c_conv(Tensor x, Tensor w, Tensor b, const int64_t* sizes, const Steps* s)
 cdef Tensor c_conv_input(Tensor y, Tensor w, Tensor b, const int64_t* sizes,
                          const Steps* s)
 cdef Tensor c_conv_weight(Tensor y, Tensor x, const int64_t* sizes, const Steps* s)

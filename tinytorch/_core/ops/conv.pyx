@@ -76,7 +76,7 @@ cdef inline int64_t reach(int64_t kernel, int64_t dilation) noexcept:
 
 # ---- y from x and w ----
 
-cdef Tensor c_conv(Tensor x, Tensor w, Tensor b, const Steps* s):
+cdef Tensor c_conv(Tensor x, Tensor w, Tensor b, const int64_t* y_sizes, const Steps* s):
     cdef Scalar[MOST_SCALARS] scalar
     cdef int64_t[5] sizes
     cdef int a
@@ -90,8 +90,11 @@ cdef Tensor c_conv(Tensor x, Tensor w, Tensor b, const Steps* s):
     sizes[0] = x.sizes[0]
     sizes[1] = w.sizes[0]
     for a in range(s.dims):
-        sizes[2 + a] = (x.sizes[2 + a] + 2 * s.padding[a] -
-                        reach(w.sizes[2 + a], s.dilation[a])) // s.stride[a] + 1
+        if y_sizes != NULL:
+            sizes[2 + a] = y_sizes[2 + a]
+        else:
+            sizes[2 + a] = (x.sizes[2 + a] + 2 * s.padding[a] -
+                            reach(w.sizes[2 + a], s.dilation[a])) // s.stride[a] + 1
     y = fresh(x, x.rank, sizes, x.code)
     launch(FORWARD, y, x, w, b, scalar, scalars_of(s, scalar))
     if node is not None:
@@ -148,11 +151,12 @@ cdef Tensor c_conv_input(Tensor y, Tensor w, Tensor b, const int64_t* sizes,
 cdef int conv_input_backward(Node node, Tensor gx) except -1:
     """dy = conv(dx, w),  dw = conv_weight(y, dx),  db = sum of dx by channel"""
     cdef const Steps* s = kept_steps(node)
+    cdef Tensor y = saved(node, 0)
     cdef Tensor w = saved(node, 1)
     if wants(node, 0):
-        send(node, 0, c_conv(gx, w, None, s))
+        send(node, 0, c_conv(gx, w, None, y.sizes, s))
     if wants(node, 1):
-        send(node, 1, c_conv_weight(saved(node, 0), gx, w.sizes, s))
+        send(node, 1, c_conv_weight(y, gx, w.sizes, s))
     if wants(node, 2):
         send(node, 2, c_sum(gx, all_but_channels(gx)))
     return 0
@@ -179,11 +183,12 @@ cdef Tensor c_conv_weight(Tensor y, Tensor x, const int64_t* sizes, const Steps*
 cdef int conv_weight_backward(Node node, Tensor gw) except -1:
     """dy = conv(x, dw),  dx = conv_input(y, dw)"""
     cdef const Steps* s = kept_steps(node)
+    cdef Tensor y = saved(node, 0)
     cdef Tensor x = saved(node, 1)
     if wants(node, 0):
-        send(node, 0, c_conv(x, gw, None, s))
+        send(node, 0, c_conv(x, gw, None, y.sizes, s))
     if wants(node, 1):
-        send(node, 1, c_conv_input(saved(node, 0), gw, None, x.sizes, s))
+        send(node, 1, c_conv_input(y, gw, None, x.sizes, s))
     return 0
 
 
@@ -319,6 +324,22 @@ cdef int check_window(Tensor x, Tensor w, const Steps* s) except -1:
     return 0
 
 
+cdef int refuse_weight(Tensor x, Tensor w, object stride, object padding, int dims,
+                       str op) except -1:
+    """Complain of a weight of another number of dimensions, in PyTorch's words."""
+    cdef int64_t[8] numbers
+    if w.rank < 3:
+        raise RuntimeError("weight should have at least three dimensions")
+    if not isinstance(padding, str):
+        if not isinstance(stride, (tuple, list)):
+            stride = [stride] * dims
+        read_steps(stride, numbers, w.rank - 2, op, "stride")
+    raise RuntimeError(
+        f"Expected {w.rank}-dimensional input for {w.rank}-dimensional weight"
+        f"{sizes_text(w)}, but got {x.rank}-dimensional input of size {sizes_text(x)} "
+        "instead")
+
+
 cdef int check_devices(Tensor x, Tensor w, Tensor b) except -1:
     same_device(x, w)
     if b is not None:
@@ -351,20 +372,13 @@ cdef Tensor convolve(Tensor x, Tensor w, Tensor b, object stride, object padding
     cdef Steps s
     cdef Tensor whole = batched(x, dims, op)
     cdef Tensor y
-    cdef int axes = w.rank - 2
     cdef int a
     s.dims = dims
     s.groups = read_int(groups, op, "groups")
     if b is not None and b.code != x.code:
         check_types(x, w, b, False, False, dims)
-    if axes != dims:
-        if not isinstance(stride, (tuple, list)):
-            stride = [stride] * dims
-        read_steps(stride, s.stride, max(axes, 0), op, "stride")
-        raise RuntimeError(
-            f"Expected {w.rank}-dimensional input for {w.rank}-dimensional weight "
-            f"{sizes_text(w)}, but got {whole.rank}-dimensional input of size "
-            f"{sizes_text(whole)} instead")
+    if w.rank != dims + 2:
+        refuse_weight(whole, w, stride, padding, dims, op)
     read_steps(stride, s.stride, dims, op, "stride")
     read_steps(dilation, s.dilation, dims, op, "dilation")
     if isinstance(padding, str):
@@ -382,7 +396,7 @@ cdef Tensor convolve(Tensor x, Tensor w, Tensor b, object stride, object padding
     check_shapes(whole, w, b, &s, False)
     check_window(whole, w, &s)
     check_types(x, w, b, False, dilated(&s), dims)
-    y = c_conv(whole, w, b, &s)
+    y = c_conv(whole, w, b, NULL, &s)
     return y if x.rank == dims + 2 else c_squeeze(y, 0)
 
 
@@ -475,10 +489,7 @@ cdef Tensor convolve_transposed(Tensor x, Tensor w, Tensor b, object stride,
     if isinstance(padding, str):
         raise TypeError(f"{op}(): argument 'padding' must be tuple of ints, not str")
     if w.rank != dims + 2:
-        raise RuntimeError(
-            f"Expected {w.rank}-dimensional input for {w.rank}-dimensional weight "
-            f"{sizes_text(w)}, but got {whole.rank}-dimensional input of size "
-            f"{sizes_text(whole)} instead")
+        refuse_weight(whole, w, stride, padding, dims, op)
     if b is not None and b.code != x.code:
         check_types(x, w, b, True, False, dims)
     read_steps(stride, s.stride, dims, op, "stride")

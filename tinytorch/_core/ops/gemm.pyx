@@ -9,6 +9,7 @@ from tinytorch._core.blas cimport ensure_blas, gemm, wants_blas
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport c_add
+from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.shape cimport c_reshape, c_to, contiguous
 from tinytorch._core.tensor cimport (
@@ -305,7 +306,7 @@ cdef int linear_backward(Node node, Tensor gy) except -1:
     return 0
 
 
-def linear(Tensor input not None, Tensor weight not None, bias=None):
+def linear(Tensor input not None, Tensor weight not None, Tensor bias=None, *, out=None):
     """Return ``input @ weight.T + bias``.
 
     Args:
@@ -313,6 +314,6 @@ def linear(Tensor input not None, Tensor weight not None, bias=None):
         weight: (out_features, in_features)
         bias: (out_features) or None
     """
-    return c_linear(input, weight, <Tensor?>bias)
+    return deliver(c_linear(input, weight, bias), out)
 
 

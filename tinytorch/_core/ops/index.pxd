@@ -34,4 +34,5 @@ ctypedef object (*AdvancedGet)(Tensor x, object key)
 ctypedef int (*AdvancedSet)(Tensor x, object key, object value) except -1
 cdef int register_advanced(AdvancedGet get, AdvancedSet set) noexcept
 cdef int write_into(Tensor y, object value) except -1   # y[...] = value
+cdef str type_name(object value)
 cdef int plan_tuple(Plan* plan, Tensor x, object key) except -1

@@ -1,0 +1,473 @@
+"""Memory: no leak, no cycle, deep graphs on a small stack, allocations that fail."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import tinytorch as tt
+from op_specs import SPECS
+
+storage = pytest.importorskip("tinytorch._core.storage")
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Turn Python's cycle collector off, after emptying it."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def held() -> tuple[int, int]:
+    """Return live bytes and live tensors."""
+    return storage.live_bytes(), storage.live_tensors()
+
+
+# ---- training loops of several kinds ----
+
+
+def parameters(*shapes: tuple[int, ...]) -> list[Any]:
+    return [tt.randn(shape).mul_(0.1).requires_grad_() for shape in shapes]
+
+
+def update(params: list[Any]) -> None:
+    """Take a step of SGD by hand."""
+    with tt.no_grad():
+        for p in params:
+            p.sub_(p.grad, alpha=0.01)
+            p.grad = None
+
+
+def mlp() -> Callable[[], None]:
+    w1, b1, w2 = params = parameters((8, 4), (8,), (3, 8))
+    x, y = tt.randn(5, 4), tt.randint(0, 3, (5,))
+
+    def step() -> None:
+        h = tt.nn.functional.relu(tt.nn.functional.linear(x, w1, b1))
+        tt.nn.functional.cross_entropy(h @ w2.t(), y).backward()
+        update(params)
+
+    return step
+
+
+def create_graph() -> Callable[[], None]:
+    (w,) = params = parameters((6,))
+
+    def step() -> None:
+        y = (w.sin() * w).sum()
+        (g,) = tt.autograd.grad(y, w, create_graph=True)
+        (y + (g * g).sum()).backward()
+        update(params)
+
+    return step
+
+
+def custom_function() -> Callable[[], None]:
+    class Cube(tt.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            y = x * x * x
+            ctx.save_for_backward(x, y)  # also its own output
+            return y
+
+        @staticmethod
+        def backward(ctx: Any, gy: Any) -> Any:
+            x, _ = ctx.saved_tensors
+            return 3 * x * x * gy
+
+    (w,) = params = parameters((6,))
+
+    def step() -> None:
+        Cube.apply(w).sum().backward()
+        update(params)
+
+    return step
+
+
+def in_place_views() -> Callable[[], None]:
+    (w,) = params = parameters((4, 4))
+
+    def step() -> None:
+        x = w * 1
+        x[1:3].mul_(2)
+        x.t()[0].exp_()
+        x[x > 0] = 0.5
+        x.sum().backward()
+        update(params)
+
+    return step
+
+
+def hooks() -> Callable[[], None]:
+    (w,) = params = parameters((4,))
+
+    def step() -> None:
+        x = w * 2
+        handle = x.register_hook(lambda g: g * 2)
+        x.retain_grad()
+        (x * x).sum().backward()
+        handle.remove()
+        update(params)
+
+    return step
+
+
+def graphs_dropped() -> Callable[[], None]:
+    """Graphs that are built and never run backward."""
+    (w,) = parameters((4, 4))
+
+    def step() -> None:
+        y = w
+        for _ in range(5):
+            y = (y @ w).softmax(-1)
+
+    return step
+
+
+def errors() -> Callable[[], None]:
+    """Ops that raise half way."""
+    (w,) = parameters((4, 4))
+
+    def step() -> None:
+        y = w.exp()
+        for wrong in (
+            lambda: y + tt.ones(3),
+            lambda: y[7],
+            lambda: y.view(5, 5),
+            lambda: y.sum().backward(tt.ones(3)),
+            lambda: tt.cat([y, tt.ones(4, 3)]),
+        ):
+            with pytest.raises((RuntimeError, IndexError)):
+                wrong()
+
+    return step
+
+
+LOOPS = [mlp, create_graph, custom_function, in_place_views, hooks, graphs_dropped]
+
+
+@pytest.mark.parametrize("make", LOOPS, ids=lambda make: make.__name__)
+def test_training_leaves_memory_flat(
+    make: Callable[[], Callable[[], None]], no_collector: None
+) -> None:
+    step = make()
+    for _ in range(20):
+        step()
+    before = held()
+    for _ in range(300):
+        step()
+    assert held() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [*LOOPS, errors], ids=lambda make: make.__name__)
+def test_ten_thousand_steps_leave_memory_flat(
+    make: Callable[[], Callable[[], None]], no_collector: None
+) -> None:
+    step = make()
+    for _ in range(20):
+        step()
+    before, objects = held(), len(gc.get_objects())
+    for _ in range(10_000):
+        step()
+    assert held() == before
+    assert len(gc.get_objects()) - objects < 50
+
+
+def test_errors_leave_memory_flat(no_collector: None) -> None:
+    step = errors()
+    step()
+    before = held()
+    for _ in range(50):
+        step()
+    assert held() == before
+
+
+# ---- every public function ----
+
+
+def repeats(spec: Any, count: int) -> None:
+    """Call an op many times, forward and backward; nothing may stay behind."""
+    function: Any = tt
+    for name in spec.name.split("."):
+        function = getattr(function, name)
+    kind = tt.float32 if "f" in spec.kinds else tt.int64
+    if spec.kinds == "b":
+        kind = tt.bool
+    inputs = [tt.ones(shape).to(kind) for shape in spec.inputs[0]]
+    if spec.grad and kind is tt.float32:
+        inputs = [x.mul_(0.5).requires_grad_() for x in inputs]
+
+    def once() -> None:
+        y = function(*inputs, **spec.kwargs)
+        if spec.grad and y.requires_grad:
+            tt.autograd.grad(y.sum(), inputs, allow_unused=True)
+
+    for _ in range(5):
+        once()
+    before = held()
+    blocks, counts = sys.getallocatedblocks(), [sys.getrefcount(x) for x in inputs]
+    for _ in range(count):
+        once()
+    assert held() == before
+    assert [sys.getrefcount(x) for x in inputs] == counts
+    assert sys.getallocatedblocks() - blocks < count // 4
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.id)
+def test_repeats_leave_nothing(spec: Any, no_collector: None) -> None:
+    repeats(spec, 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.id)
+def test_thousand_repeats_leave_nothing(spec: Any, no_collector: None) -> None:
+    repeats(spec, 1000)
+
+
+def test_repeats_of_the_op_database_leave_nothing(no_collector: None) -> None:
+    """Every other public op, by one sample of PyTorch's database each."""
+    pytest.importorskip("torch")
+    import opdb
+    from oracle import Missing, Refused, to_tiny, translate
+
+    leaking = []
+    for name in opdb.NAMES:
+        info = opdb.op_infos()[name][0]
+        dtype = next(d for d in opdb.DTYPES if info.supports_dtype(d, "cpu"))
+        sample = next(iter(info.sample_inputs("cpu", dtype)), None)
+        try:
+            args, kwargs = to_tiny(((sample.input, *sample.args), sample.kwargs))
+            function = translate(info.op)
+            for _ in range(3):
+                function(*args, **kwargs)
+        except (Missing, Refused, AttributeError, RuntimeError, TypeError, ValueError):
+            continue  # test_opdb.py reports it
+        before, blocks = held(), sys.getallocatedblocks()
+        for _ in range(100):
+            function(*args, **kwargs)
+        after, more = held(), sys.getallocatedblocks() - blocks
+        if after[1] != before[1] or after[0] - before[0] > 0 or more > 50:
+            leaking.append((name, before, after, more))
+    assert leaking == []
+
+
+# ---- cycles ----
+
+
+def test_graph_and_result_hold_no_cycle(no_collector: None) -> None:
+    w = tt.randn(3, requires_grad=True)
+    y = (w.exp() * w.tanh()).sum()
+    gone = weakref.ref(y)
+    del y
+    assert gone() is None
+
+
+def test_gradient_graph_holds_no_cycle(no_collector: None) -> None:
+    w = tt.randn(3, requires_grad=True)
+    before = held()
+    y = (w * w * w).sum()
+    (g,) = tt.autograd.grad(y, w, create_graph=True)
+    del y, g
+    assert held() == before
+
+
+def test_user_made_cycle_is_collected() -> None:
+    gc.collect()
+    before = held()
+    w = tt.randn(1000, requires_grad=True)
+    y = w * 2
+    y.register_hook(lambda g: (y, g)[1])  # the hook holds the tensor that holds it
+    del w, y
+    gc.collect()
+    assert held() == before
+
+
+# ---- deep graphs ----
+
+
+def on_small_stack(function: Callable[[], Any]) -> Any:
+    """Run a function in a thread whose stack has 256 KB; return its result."""
+    results: list[Any] = []
+
+    def run() -> None:
+        try:
+            results.append(function())
+        except BaseException as error:
+            results.append(error)
+
+    previous = threading.stack_size(256 * 1024)
+    try:
+        thread = threading.Thread(target=run)
+        thread.start()
+    finally:
+        threading.stack_size(previous)
+    thread.join()
+    if isinstance(results[0], BaseException):
+        raise results[0]
+    return results[0]
+
+
+@pytest.mark.parametrize(
+    "depth", [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)]
+)
+def test_long_chain_forward_backward_destruction(depth: int) -> None:
+    def run() -> tuple[float, bool]:
+        x = tt.ones(1, requires_grad=True)
+        y = x
+        for _ in range(depth):
+            y = y + 1.0
+        y.backward(retain_graph=True)
+        del y  # destroys the chain, node by node
+        return x.grad.item(), True
+
+    assert on_small_stack(run) == (1.0, True)
+
+
+def test_long_chain_dropped_without_backward() -> None:
+    def run() -> int:
+        x = tt.ones(1, requires_grad=True)
+        y = x
+        for _ in range(100_000):
+            y = (y * 1.0).view(1)
+        del y
+        return 1
+
+    assert on_small_stack(run) == 1
+
+
+def test_long_chain_of_in_place_ops() -> None:
+    def run() -> float:
+        x = tt.zeros(4, requires_grad=True)
+        y = x * 1
+        for _ in range(20_000):
+            y[0:2].add_(1.0)
+        y.sum().backward()
+        return x.grad.sum().item()
+
+    assert on_small_stack(run) == 4.0
+
+
+# ---- allocations that fail ----
+
+
+def convolution() -> Any:
+    x, w = tt.ones(1, 2, 6, 6, requires_grad=True), tt.ones(3, 2, 3, 3)
+    y = tt.nn.functional.conv2d(x, w, padding=1)
+    tt.nn.functional.max_pool2d(y, 2).sum().backward()
+    return x.grad
+
+
+def attention() -> Any:
+    q = tt.ones(1, 2, 4, 8, requires_grad=True)
+    tt.nn.functional.scaled_dot_product_attention(
+        q, q, q, is_causal=True
+    ).sum().backward()
+    return q.grad
+
+
+def indexing() -> Any:
+    x = tt.arange(24.0).reshape(4, 6).requires_grad_()
+    y = x[[0, 2], 1:] * 1
+    y[y > 3] = 0.0
+    tt.cat([y, y]).sum().backward()
+    return x.grad
+
+
+def linear_algebra() -> Any:
+    x = (tt.eye(4) * 3 + 1).requires_grad_()
+    (tt.linalg.inv(x) @ tt.linalg.qr(x)[0]).sum().backward()
+    return x.grad
+
+
+def sorting() -> Any:
+    x = tt.arange(50.0).sin()
+    return x.sort()[0], x.topk(3)[0], tt.unique(x), x.cumsum(0)
+
+
+def norms() -> Any:
+    x = tt.arange(24.0).reshape(4, 6).requires_grad_()
+    tt.nn.functional.layer_norm(x, (6,)).softmax(-1).sum().backward()
+    return x.grad
+
+
+def second_order() -> Any:
+    x = tt.ones(5, requires_grad=True)
+    (g,) = tt.autograd.grad((x**3).sum(), x, create_graph=True)
+    (h,) = tt.autograd.grad(g.sum(), x)
+    return h
+
+
+def random_numbers() -> Any:
+    return tt.randn(100), tt.randperm(20), tt.bernoulli(tt.full((9,), 0.5))
+
+
+def conversions() -> Any:
+    x = tt.tensor([[1.0, 2.0], [3.0, 4.0]])
+    return x.half().double().tolist(), x.t().contiguous().tolist(), repr(x)
+
+
+def training_step() -> Any:
+    step = mlp()
+    return step()
+
+
+SCENARIOS = [
+    convolution, attention, indexing, linear_algebra, sorting, norms, second_order,
+    random_numbers, conversions, training_step,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("run", SCENARIOS, ids=lambda run: run.__name__)
+def test_every_failing_allocation_is_a_memory_error(run: Callable[[], Any]) -> None:
+    run()
+    gc.collect()
+    before = held()
+    failures = 0
+    for n in range(10_000):
+        tt.manual_seed(0)
+        storage.fail_allocation(n)
+        try:
+            run()
+        except MemoryError:
+            failures += 1
+        else:
+            break
+        finally:
+            storage.fail_allocation(-1)
+        run()  # usable at once
+        gc.collect()
+        assert held() == before, f"allocation {n} leaked"
+    else:
+        pytest.fail("the allocations do not end")
+    assert failures > 0
+
+
+def test_too_large_allocation_is_a_memory_error() -> None:
+    before = held()
+    with pytest.raises((MemoryError, RuntimeError)):
+        tt.empty(1 << 50)
+    with pytest.raises((MemoryError, RuntimeError, ValueError, OverflowError)):
+        tt.empty(1 << 40, 1 << 40)
+    assert held() == before
+    assert tt.ones(3).sum().item() == 3
+
+
+def test_peak_counts_what_was_alive_at_once() -> None:
+    storage.reset_peak_bytes()
+    start = storage.live_bytes()
+    x = tt.empty(1 << 20)
+    y = tt.empty(1 << 20)
+    del x, y
+    assert storage.peak_bytes() - start >= 8 << 20
+    assert storage.live_bytes() == start
+    storage.empty_cache()
+    assert storage.cached_bytes() == 0
