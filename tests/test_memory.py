@@ -283,10 +283,13 @@ def test_gradient_graph_holds_no_cycle(no_collector: None) -> None:
 def test_user_made_cycle_is_collected() -> None:
     gc.collect()
     before = held()
-    w = tt.randn(1000, requires_grad=True)
-    y = w * 2
-    y.register_hook(lambda g: (y, g)[1])  # the hook holds the tensor that holds it
-    del w, y
+
+    def make() -> None:
+        w = tt.randn(1000, requires_grad=True)
+        y = w * 2
+        y.register_hook(lambda g: (y, g)[1])  # the hook holds the tensor that holds it
+
+    make()
     gc.collect()
     assert held() == before
 

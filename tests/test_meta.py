@@ -67,7 +67,7 @@ def test_meta_tensor_has_no_values(ask: Any) -> None:
 
 def test_meta_errors_are_those_of_cpu() -> None:
     x = tt.ones(2, 3, device="meta")
-    with pytest.raises(RuntimeError, match="must match the size"):
+    with pytest.raises(RuntimeError, match="must match|to broadcast"):
         x + tt.ones(4, device="meta")
     with pytest.raises(RuntimeError):
         x @ x

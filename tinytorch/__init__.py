@@ -7,6 +7,7 @@ NumPy or CUDA is imported before it is used.
 from __future__ import annotations
 
 import math as _math
+import typing as _typing
 
 from tinytorch import _registry
 from tinytorch._core.executor import is_capturing
@@ -47,10 +48,15 @@ long, int, short = int64, int32, int16
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
+if _typing.TYPE_CHECKING:  # most names come from the registry
+
+    def __getattr__(name: str) -> _typing.Any: ...
+
+
 _registry.bind_methods()
 globals().update(_registry.collect("__all__"))
 
-from tinytorch import (  # noqa: E402
+from tinytorch import (
     accelerator,
     autograd,
     backends,
@@ -58,23 +64,24 @@ from tinytorch import (  # noqa: E402
     linalg,
     methods,
     nn,
+    profiler,
     random,
     special,
 )
-from tinytorch._core.autograd import (  # noqa: E402
+from tinytorch._core.autograd import (
     is_grad_enabled,
     is_inference_mode_enabled,
 )
-from tinytorch.autograd import (  # noqa: E402
+from tinytorch.autograd import (
     enable_grad,
     inference_mode,
     no_grad,
     set_grad_enabled,
 )
-from tinytorch.capture import capture  # noqa: E402
-from tinytorch.limits import finfo, iinfo  # noqa: E402
-from tinytorch.printing import set_printoptions  # noqa: E402
-from tinytorch.random import (  # noqa: E402
+from tinytorch.capture import capture
+from tinytorch.limits import finfo, iinfo
+from tinytorch.printing import set_printoptions
+from tinytorch.random import (
     get_rng_state,
     initial_seed,
     manual_seed,

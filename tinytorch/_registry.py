@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from tinytorch._core.binding import bind
 from tinytorch.subclass import install
@@ -30,12 +31,19 @@ FAMILIES = (
     "tinytorch._core.ops.creation",
     "tinytorch._core.ops.convert",
     "tinytorch._core.ops.data",
+    "tinytorch._core.ops.join",
     "tinytorch._core.ops.assign",
     "tinytorch._core.ops.index",
+    "tinytorch._core.ops.mask",
+    "tinytorch._core.ops.advanced",
     "tinytorch._core.ops.pad",
     "tinytorch._core.ops.conv",
     "tinytorch._core.ops.scan",
     "tinytorch._core.ops.fold",
+    "tinytorch._core.ops.moments",
+    "tinytorch._core.ops.loss",
+    "tinytorch._core.ops.cross_entropy",
+    "tinytorch._core.ops.extremum",
 )
 
 
@@ -45,9 +53,9 @@ def families() -> Iterator[ModuleType]:
         yield import_module(name)
 
 
-def collect(kind: str) -> dict[str, object]:
+def collect(kind: str) -> dict[str, Any]:
     """Return {name: function} of everything declared under `kind`."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for module in families():
         for name in getattr(module, kind, ()):
             found[name] = getattr(module, name)

@@ -15,9 +15,9 @@ class Captured:
     """A function that records its first call and replays it afterwards.
 
     The tensors among the arguments are copied into the memory that the first call read,
-    and the results are copies of what it wrote, so a replay equals an eager call bit for
-    bit.  Everything else the function reads (parameters, their gradients, the state of an
-    optimiser) is used where it lies.  Shapes and dtypes must stay as they were.
+    and the results are copies of what it wrote, so a replay equals an eager call bit
+    for bit.  Everything else the function reads (parameters, their gradients, the state
+    of an optimiser) is used where it lies.  Shapes and dtypes must stay as they were.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:

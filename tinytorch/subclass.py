@@ -1,8 +1,8 @@
 """Subclasses of Tensor: results of their methods and operators are of the subclass too.
 
 A class may define ``__torch_function__(cls, func, types, args, kwargs)`` to see every
-method call; the default runs the method and turns plain tensors among its results into the
-subclass.  Free functions (``tinytorch.add(x, y)``) return plain tensors.
+method call; the default runs the method and turns plain tensors among its results into
+the subclass.  Free functions (``tinytorch.add(x, y)``) return plain tensors.
 """
 
 from __future__ import annotations

@@ -454,8 +454,11 @@ cdef str tensor_type(Tensor x):
 
 
 cdef void release_saved(Node node) noexcept:
-    if node.s0 is not None or node.context is not None:
-        node.released = True
+    """Drop what was saved.  A node that saved no tensor can run again, as in PyTorch."""
+    if type(node) is Node and node.s0 is None and node.s1 is None and node.s2 is None \
+            and node.s3 is None:
+        return
+    node.released = True
     node.s0 = node.s1 = node.s2 = node.s3 = None
     node.context = None
 

@@ -1,4 +1,4 @@
-"""Switches of PyTorch's back ends: kept so that programs can set them; none acts here."""
+"""Switches of PyTorch's back ends: programs may set them; none acts here."""
 
 from __future__ import annotations
 

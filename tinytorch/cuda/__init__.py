@@ -1,7 +1,7 @@
-"""The state of CUDA: this version has no GPU path yet, and says so.
+"""CUDA: this version has no GPU path yet, and says so.
 
-Questions are answered as on a machine without a GPU; what needs one raises an error with
-the reason.  Nothing here touches a driver.
+Questions are answered as on a machine without a GPU; what needs one raises an error
+with the reason.  Nothing here touches a driver.
 """
 
 from __future__ import annotations

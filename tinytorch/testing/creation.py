@@ -89,10 +89,10 @@ def _bounds(dtype: Any, low: float | None, high: float | None) -> tuple[float, f
         info = tinytorch.finfo(dtype)
         smallest, largest, defaults = info.min, info.max, (-9, 9)
     else:
-        info = tinytorch.iinfo(dtype)
+        whole = tinytorch.iinfo(dtype)
         # randint's bounds are int64 themselves and cannot exceed it
-        largest = info.max + (dtype != tinytorch.int64)
-        smallest, defaults = info.min, (-9, 10)
+        largest = whole.max + (dtype != tinytorch.int64)
+        smallest, defaults = whole.min, (-9, 10)
     low = defaults[0] if low is None else low
     high = defaults[1] if high is None else high
     if math.isnan(low) or math.isnan(high):

@@ -16,6 +16,7 @@
 #include "softmax.h"
 
 enum { TT_NONE, TT_MEAN, TT_SUM };
+enum { TT_SHORT_ROWS = 512 }; /* elements of short rows that are taken together */
 
 typedef void (*ClassLoop)(char **p, int64_t rows, int64_t cols, const Scalar *s);
 
@@ -67,6 +68,11 @@ static ClassLoss tt_class_loss(const KernelCall *call, char *state, int64_t rows
     return c;
 }
 
+static void tt_put(int compute, char *to, double value) {
+    if (compute == TT_COMPUTE_F32) *(float *)to = (float)value;
+    else *(double *)to = value;
+}
+
 /* Serial, so the order never changes. */
 static void tt_reduce_losses(const KernelCall *call, const ClassLoss *c, int64_t rows) {
     const int single = call->compute == TT_COMPUTE_F32;
@@ -81,14 +87,8 @@ static void tt_reduce_losses(const KernelCall *call, const ClassLoss *c, int64_t
                               : ((const double *)weight)[target[i]];
     }
     const int mean = call->scalar[2].i == TT_MEAN;
-    const double loss = mean ? total / count : total, factor = mean ? 1 / count : 1;
-    if (single) {
-        *(float *)call->operand[0].data = (float)loss;
-        *(float *)c->p[TT_FACTOR] = (float)factor;
-    } else {
-        *(double *)call->operand[0].data = loss;
-        *(double *)c->p[TT_FACTOR] = factor;
-    }
+    tt_put(call->compute, call->operand[0].data, mean ? total / count : total);
+    tt_put(call->compute, c->p[TT_FACTOR], mean ? 1 / count : 1);
 }
 
 static int class_loss_driver(const KernelCall *call) {
@@ -106,6 +106,7 @@ static int class_loss_driver(const KernelCall *call) {
     c.p[TT_WEIGHT] = call->operands > 4 ? call->operand[4].data : NULL;
     if (rows) tt_class_rows(&c, rows);
     if (call->scalar[2].i != TT_NONE) tt_reduce_losses(call, &c, rows);
+    else tt_put(call->compute, c.p[TT_FACTOR], 1);
     return TT_OK;
 }
 
@@ -124,25 +125,54 @@ static int class_loss_backward_driver(const KernelCall *call) {
 #endif
 #else
 
+/* Sums of exp(x - peak) of as many short rows as fit into one vector loop; returns their
+   number.  Long rows are taken one by one. */
+TT_INLINE int64_t F(rows_sum)(const T *x, T *peak, T *total, int64_t rows, int64_t cols) {
+    T e[TT_SHORT_ROWS];
+    if (2 * cols > TT_SHORT_ROWS) {
+        T sum = 0;
+        const T top = peak[0] = F(row_max)(x, cols);
+        _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < cols; j++)
+            sum += F(exp)(x[j] - top);
+        total[0] = sum;
+        return 1;
+    }
+    if (rows > TT_SHORT_ROWS / cols) rows = TT_SHORT_ROWS / cols;
+    for (int64_t i = 0; i < rows; i++) {
+        T top = x[i * cols];
+        for (int64_t j = 1; j < cols; j++) top = x[i * cols + j] > top ? x[i * cols + j] : top;
+        for (int64_t j = 0; j < cols; j++) e[i * cols + j] = x[i * cols + j] - top;
+        peak[i] = top;
+    }
+    for (int64_t k = 0; k < rows * cols; k++) e[k] = F(exp)(e[k]);
+    for (int64_t i = 0; i < rows; i++) {
+        T sum = 0;
+        for (int64_t j = 0; j < cols; j++) sum += e[i * cols + j];
+        total[i] = sum;
+    }
+    return rows;
+}
+
 TT_KERNEL void K(cross_entropy_forward)(char **p, int64_t rows, int64_t cols,
                                         const Scalar *s) {
     T *loss = (T *)p[0], *peak = (T *)p[1], *level = (T *)p[2];
     const T *x = (const T *)p[3], *w = (const T *)p[5], smooth = (T)s[3].f;
     const int64_t *target = (const int64_t *)p[4];
+    for (int64_t i = 0; i < rows;)
+        i += F(rows_sum)(x + i * cols, peak + i, level + i, rows - i, cols);
+    for (int64_t i = 0; i < rows; i++) level[i] = F(log)(level[i]);
     for (int64_t i = 0; i < rows; i++, x += cols) {
         const int64_t t = target[i];
-        loss[i] = 0;
-        if (t == s[1].i) continue;
-        const T top = F(row_max)(x, cols);
-        T total = 0, spread = 0;
-        _Pragma("omp simd reduction(+ : total)") for (int64_t j = 0; j < cols; j++)
-            total += F(exp)(x[j] - top);
-        peak[i] = top;
-        level[i] = L(log)(total);
-        loss[i] = (level[i] - (x[t] - top)) * (w ? w[t] : 1);
+        const T top = peak[i], z = level[i];
+        T spread = 0;
+        if (t == s[1].i) {
+            loss[i] = 0;
+            continue;
+        }
+        loss[i] = (z - (x[t] - top)) * (w ? w[t] : 1);
         if (smooth == 0) continue;
-        if (w) for (int64_t j = 0; j < cols; j++) spread += w[j] * (level[i] - (x[j] - top));
-        else for (int64_t j = 0; j < cols; j++) spread += level[i] - (x[j] - top);
+        if (w) for (int64_t j = 0; j < cols; j++) spread += w[j] * (z - (x[j] - top));
+        else for (int64_t j = 0; j < cols; j++) spread += z - (x[j] - top);
         loss[i] = (1 - smooth) * loss[i] + smooth / (T)cols * spread;
     }
 }
@@ -159,21 +189,28 @@ TT_KERNEL void K(cross_entropy_backward)(char **p, int64_t rows, int64_t cols,
         weight = 0;
         for (int64_t j = 0; j < cols; j++) weight += w[j];
     }
+    /* short rows as above: first all differences, then all exponentials */
+    const int joined = 2 * cols <= TT_SHORT_ROWS;
+    const int64_t step = joined ? TT_SHORT_ROWS / cols : 1;
     for (int64_t i = 0; i < rows; i++, x += cols, gx += cols) {
+        if (i % step == 0) {
+            const int64_t n = step < rows - i ? step : rows - i;
+            for (int64_t k = 0; joined && k < n; k++)
+                for (int64_t j = 0; j < cols; j++)
+                    gx[k * cols + j] = (x[k * cols + j] - peak[i + k]) - level[i + k];
+            if (joined) for (int64_t j = 0; j < n * cols; j++) gx[j] = F(exp)(gx[j]);
+            else for (int64_t j = 0; j < cols; j++)
+                gx[j] = F(exp)((x[j] - peak[i]) - level[i]);
+        }
         const int64_t t = target[i];
         if (t == s[1].i) {
             for (int64_t j = 0; j < cols; j++) gx[j] = 0;
             continue;
         }
         const T g = gy[s[2].i == TT_NONE ? i : 0] * factor, hit = sharp * (w ? w[t] : 1);
-        const T all = g * (hit + smooth * weight), top = peak[i], z = level[i];
-        if (smooth == 0) {
-            for (int64_t j = 0; j < cols; j++) gx[j] = F(exp)((x[j] - top) - z) * all;
-        } else {
-            const T even = g * smooth;
-            for (int64_t j = 0; j < cols; j++)
-                gx[j] = F(exp)((x[j] - top) - z) * all - even * (w ? w[j] : 1);
-        }
+        const T all = g * (hit + smooth * weight), even = g * smooth;
+        if (smooth == 0) for (int64_t j = 0; j < cols; j++) gx[j] *= all;
+        else for (int64_t j = 0; j < cols; j++) gx[j] = gx[j] * all - even * (w ? w[j] : 1);
         gx[t] -= g * hit;
     }
 }

@@ -15,7 +15,8 @@ from tinytorch._core.ops.elementwise cimport Number, as_number, deliver, number_
 from tinytorch._core.ops.index cimport (
     Plan, apply_plan, clear_plan, plan_new, plan_select, plan_slice, plan_whole,
     register_advanced, type_name, write_into)
-from tinytorch._core.ops.mask cimport c_masked_fill_, c_nonzero, masked_fill_from
+from tinytorch._core.ops.mask cimport (
+    c_masked_fill_, c_nonzero, masked_fill_from, rows_of)
 from tinytorch._core.ops.points cimport (
     PUT_ADD, PUT_SET, aligned, first_outside, read_points, result_sizes, write_points)
 from tinytorch._core.ops.select cimport cast
@@ -170,7 +171,7 @@ cdef list without_masks(Tensor x, list indices):
                     "indexing with dtype torch.uint8 is now deprecated, please use a "
                     "dtype torch.bool instead.", UserWarning, stacklevel=2)
             check_mask(x, index, len(result))
-            result.extend(c_nonzero(index).unbind(0))
+            result.extend(rows_of(c_nonzero(index)))
         else:
             result.append(index if index.code == I64 else cast(index, I64))
     return result

@@ -21,7 +21,7 @@ from tinytorch._core.autograd cimport inference_mode
 from tinytorch._core.executor cimport copy_into
 from tinytorch._core.ops.convert cimport c_to_device
 from tinytorch._core.ops.creation cimport finish, make
-from tinytorch._core.ops.shape cimport c_clone, c_detach, c_to, dtype_word
+from tinytorch._core.ops.shape cimport c_detach, c_to, copy_preserved
 from tinytorch._core.storage cimport CPU, Storage, adopt, release
 from tinytorch._core.tensor cimport (
     INFERENCE, REQUIRES_GRAD, Tensor, become, data, empty, item, operators, over_storage)
@@ -472,12 +472,12 @@ cdef Tensor copied(object value, object dtype, object device, int code):
         x = c_detach(x)
         if device is None:
             device = (<Tensor>value).device
-    y = x if code < 0 or x.code == code else c_to(x, code)
+    y = x if code < 0 or x.code == code else copy_preserved(x, code)
     place = parse_device(device, &index)
     if place != y.storage.device:
         y = c_to_device(y, place, index)
     if y is x and (isinstance(value, Tensor) or y.storage.shared):
-        y = c_clone(y)
+        y = copy_preserved(x, x.code)
     if inference_mode():
         y.flags |= INFERENCE
     return y

@@ -6,6 +6,7 @@ from tinytorch._core.tensor cimport Tensor
 # Indices of the elements that are not zero, int64: one row per dimension, or, if flat,
 # one row of positions in x as if it were contiguous.  Depends on values.
 cdef Tensor c_nonzero(Tensor x, bint flat=*)
+cdef list rows_of(Tensor x)      # the rows of an int64 matrix, as tensors
 cdef Tensor c_masked_fill(Tensor x, Tensor mask, const Number* value)
 cdef Tensor c_masked_fill_(Tensor x, Tensor mask, const Number* value)
 # value: a 0-d tensor

@@ -112,11 +112,12 @@ cdef int match_out(Tensor x, object out) except -1:
     return 0
 
 
-cdef object deliver_pair(tuple made, object out, object make):
+cdef object deliver_pair(object made, object out, object make):
     """Two results, in a pair of out= tensors if there is one."""
     if out is None:
         return made
-    return make((deliver(<Tensor>made[0], out[0]), deliver(<Tensor>made[1], out[1])))
+    first, second = made
+    return make((deliver(<Tensor>first, out[0]), deliver(<Tensor>second, out[1])))
 
 
 cdef int64_t count_over(Tensor x, uint64_t dims) noexcept nogil:

@@ -5,7 +5,7 @@ y[k] = b[k] + a[k - shift] y[k - 1], whose own derivative is the recurrence in t
 direction: no division by elements, which may be zero, and double backward for nothing.
 """
 
-from libc.stdint cimport int64_t
+from libc.math cimport INFINITY
 
 from tinytorch._core.autograd cimport (
     Backward, Node, attach, link, needs_grad, new_node, save, save_output,
@@ -17,6 +17,7 @@ from tinytorch._core.ops.arithmetic cimport c_mul, c_sub
 from tinytorch._core.ops.elementwise cimport deliver, take_result
 from tinytorch._core.ops.pointwise cimport c_exp
 from tinytorch._core.ops.reduce cimport deliver_pair, one_dim, out_code
+from tinytorch._core.ops.select cimport c_clamp
 from tinytorch._core.ops.shape cimport c_to
 from tinytorch._core.tensor cimport Tensor
 from tinytorch._core.threads cimport parallel_for
@@ -183,17 +184,18 @@ cdef Tensor c_logcumsumexp(Tensor x, int dim):
 cdef int logcumsumexp_backward(Node node, Tensor gy) except -1:
     """gx[k] = e^(x[k] - y[k]) s[k],  s[k] = gy[k] + e^(y[k] - y[k + 1]) s[k + 1]
 
-    y never falls, so no exponent is positive."""
+    y never falls, so no exponent is positive; the last one, which counts for nothing,
+    is kept from overflowing."""
     cdef Tensor x = saved(node, 0), y = saved(node, 1)
     cdef int dim = node.i0
-    cdef Tensor falls = c_exp(c_sub(y, c_shifted(y, dim, True)))
+    cdef Tensor falls = c_exp(c_clamp(c_sub(y, c_shifted(y, dim, True)), -INFINITY, 0))
     cdef Tensor s = c_recurrence(falls, c_to(gy, y.code), dim, True, False)
     return send(node, 0, c_mul(c_exp(c_sub(x, y)), s))
 
 
 # ---- extrema ----
 
-cdef tuple c_cumextremum(const Kernel* kernel, const char* title, object made, Tensor x,
+cdef object c_cumextremum(const Kernel* kernel, const char* title, object made, Tensor x,
                          int dim):
     cdef Node node = None
     cdef Scalar[2] s

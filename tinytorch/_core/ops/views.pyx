@@ -3,10 +3,10 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
-from tinytorch._core.autograd cimport check_inplace, grad_mode
+from tinytorch._core.autograd cimport Node, attach, send
 from tinytorch._core.ops.shape cimport (
     c_clone, c_contiguous, c_detach, c_expand, c_flatten, c_permute, c_reshape,
-    c_transpose, c_unsqueeze, c_view, dtype_word, read_dim, read_dims, read_int,
+    c_transpose, c_unsqueeze, c_view, copy_preserved, dtype_word, read_dim, read_dims, read_int,
     read_sizes, reshaped_in_place, swapped, unpack, view_node, viewed, without, wrap)
 from tinytorch._core.tensor cimport (
     REQUIRES_GRAD, Tensor, is_contiguous as lies_contiguous, set_sizes, size_of)
@@ -427,8 +427,23 @@ def is_contiguous(Tensor self not None, memory_format=None):
 
 def clone(Tensor input not None, *, memory_format=None):
     """Return a copy through which gradients flow back to the input."""
+    cdef Tensor y
+    cdef Node node
     check_format(memory_format, True)
-    return c_clone(input)
+    if lies_contiguous(input) or memory_format is not None and not str(
+            memory_format).endswith("preserve_format"):
+        return c_clone(input)
+    y = copy_preserved(input, input.code)
+    node = view_node(input, clone_backward, b"CloneBackward0")
+    if node is not None:
+        attach(y, node)
+    return y
+
+
+cdef int clone_backward(Node node, Tensor gy) except -1:
+    """dx = dy"""
+    send(node, 0, gy)
+    return 0
 
 
 def detach(Tensor input not None):
