@@ -2,8 +2,8 @@
 
     python -m benchmarks.busy
 
-Times a step alone and beside two spinning processes, in both libraries; the target is at
-most three times the quiet time.
+Times a step alone and beside two spinning processes, in both libraries; the target is
+at most three times the quiet time.
 """
 
 from __future__ import annotations

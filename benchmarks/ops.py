@@ -30,7 +30,8 @@ def binary(text: str, grad: bool = False) -> Callable[[Any], Callable[[], Any]]:
 def chain(torch: Any) -> Callable[[], Any]:
     """(a*b + c).sum().backward()"""
     torch.manual_seed(0)
-    a, b, c = torch.randn(4, 4, requires_grad=True), torch.randn(4, 4), torch.randn(4, 4)
+    a = torch.randn(4, 4, requires_grad=True)
+    b, c = torch.randn(4, 4), torch.randn(4, 4)
 
     def run() -> None:
         a.grad = None

@@ -2,8 +2,8 @@
 
     python -m benchmarks.training
 
-Written without nn modules and optimisers: F.linear on leaf tensors, and the update under
-no_grad, the same text for both libraries.
+Written without nn modules and optimisers: F.linear on leaf tensors, and the update
+under no_grad, the same text for both libraries.
 """
 
 from __future__ import annotations

@@ -71,6 +71,9 @@ class Case:
             actual = function(*tiny_args, **tiny_kwargs)
         except Missing as missing:
             return "missing", str(missing)
+        except AttributeError as error:  # from a lambda of the database
+            known = "tinytorch" in str(error) or "'Tensor' object" in str(error)
+            return "missing" if known else "raises", line(error)
         except NotImplementedError as error:
             if any(x.is_complex() for x in tensors(expected)):
                 return SKIP, "complex result"

@@ -233,7 +233,10 @@ def test_thousand_repeats_leave_nothing(spec: Any, no_collector: None) -> None:
     repeats(spec, 1000)
 
 
-def test_repeats_of_the_op_database_leave_nothing(no_collector: None) -> None:
+@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_repeats_of_the_op_database_leave_nothing(
+    count: int, no_collector: None
+) -> None:
     """Every other public op, by one sample of PyTorch's database each."""
     pytest.importorskip("torch")
     import opdb
@@ -252,7 +255,7 @@ def test_repeats_of_the_op_database_leave_nothing(no_collector: None) -> None:
         except (Missing, Refused, AttributeError, RuntimeError, TypeError, ValueError):
             continue  # test_opdb.py reports it
         before, blocks = held(), sys.getallocatedblocks()
-        for _ in range(100):
+        for _ in range(count):
             function(*args, **kwargs)
         after, more = held(), sys.getallocatedblocks() - blocks
         if after[1] != before[1] or after[0] - before[0] > 0 or more > 50:

@@ -7,7 +7,6 @@ NumPy or CUDA is imported before it is used.
 from __future__ import annotations
 
 import math as _math
-import typing as _typing
 
 from tinytorch import _registry
 from tinytorch._core.executor import is_capturing
@@ -47,11 +46,6 @@ float, double, half = float32, float64, float16
 long, int, short = int64, int32, int16
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
-
-if _typing.TYPE_CHECKING:  # most names come from the registry
-
-    def __getattr__(name: str) -> _typing.Any: ...
-
 
 _registry.bind_methods()
 globals().update(_registry.collect("__all__"))

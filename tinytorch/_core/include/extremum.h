@@ -14,7 +14,8 @@ typedef struct {
     int width;                                                 /* bytes of `where` */
 } Finder;
 
-#define TT_FIND(NAME, T, S, SAME)                                                      \
+#define TT_FIND(...) TT_FIND_AS(__VA_ARGS__)
+#define TT_FIND_AS(NAME, T, S, SAME)                                                   \
     TT_KERNEL int64_t NAME##_row(const void *from, int64_t n, const void *value) {     \
         const T *in = (const T *)from, c = *(const T *)value;                          \
         int64_t i = 0;                                                                 \

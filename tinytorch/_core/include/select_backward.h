@@ -11,7 +11,7 @@
 /* within the bounds s0 and s1, both included; NaN is outside */
 GRAD_S2(clamp, x >= s0 && x <= s1 ? gy : 0)
 
-/* what the first of two operands gets: all, none, or half of a tie (NaN gets none) */
+/* what the first of two operands gets: all, none, or half of a tie; NaN gets all */
 TT_LOOP3(TT_KERNEL, K(maximum_backward), T, T, gy, a, b, TT_S0,
-         a == b ? gy / 2 : a > b ? gy : 0)
+         a == b ? gy / 2 : a < b ? 0 : gy)
 #endif

@@ -6,12 +6,12 @@ The basic part of a key makes a view; tensors then index the dimensions that it 
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, grad_mode, link, needs_grad, needs_grad2, new_node,
-    save, saved, send, wants)
+    Node, attach, check_inplace, link, needs_grad, needs_grad2, new_node, save, saved,
+    send, wants)
 from tinytorch._core.executor cimport copy_into, refuse_capture
 from tinytorch._core.ops.assign cimport (
-    c_fill_, check_overlap, check_range, fill_number, fitted, recorded, start)
-from tinytorch._core.ops.elementwise cimport Number, as_number, deliver, number_of_int
+    check_overlap, check_range, fill_number, fitted, recorded, start)
+from tinytorch._core.ops.elementwise cimport Number, as_number
 from tinytorch._core.ops.index cimport (
     Plan, apply_plan, clear_plan, plan_new, plan_select, plan_slice, plan_whole,
     register_advanced, type_name, write_into)
@@ -22,15 +22,14 @@ from tinytorch._core.ops.points cimport (
 from tinytorch._core.ops.select cimport cast
 from tinytorch._core.ops.sequences cimport index_from
 from tinytorch._core.ops.shape cimport (
-    c_clone, c_reshape, contiguous, dtype_word, save_sizes, saved_sizes, zeros)
-from tinytorch._core.tensor cimport (
-    REQUIRES_GRAD, Tensor, empty_beside, item, same_shape, size_of, view)
+    c_reshape, contiguous, dtype_word, save_sizes, saved_sizes, zeros)
+from tinytorch._core.tensor cimport Tensor, empty_beside, item, size_of, view
 from tinytorch._core.types cimport BOOL, I32, I64, MAX_DIMS, U8, is_float
 
 import warnings
 
-METHODS = ["index_put", "index_put_", "take", "put", "put_"]
-__all__ = ["index_put", "index_put_", "take", "put"]
+METHODS = ["index_put", "index_put_"]
+__all__ = ["index_put", "index_put_"]
 
 
 # ---- reading a key ----
@@ -71,8 +70,7 @@ cdef object normal(object entry):
         return entry
     if type(entry) is int:
         return entry
-    if hasattr(entry, "__array__") and not hasattr(entry, "__index__") \
-            or is_sequence(entry):
+    if is_sequence(entry):
         return index_from(entry)
     if hasattr(entry, "__index__"):
         return entry.__index__()
@@ -396,6 +394,8 @@ cdef int setitem(Tensor x, object key, object value) except -1:
     cdef Tensor v, mask
     if key is False:
         return 0
+    if key is True:
+        key = None
     read_key(x, key, &plan, indices)
     if plan_matters(&plan, x) or not indices:
         x = apply_plan(x, &plan)
@@ -406,9 +406,9 @@ cdef int setitem(Tensor x, object key, object value) except -1:
         mask = None
     if isinstance(value, Tensor):
         v = <Tensor>value
-        if mask is not None and v.rank == 0:
+        if mask is not None and v.count == 1 and v.code == x.code:
             check_mask(x, mask, 0)
-            masked_fill_from(x, trailing(mask, x.rank), v)
+            masked_fill_from(x, trailing(mask, x.rank), c_reshape(v, 0, NULL))
             return 0
     elif isinstance(value, (int, float)) and as_number(value, &n):
         check_range(&n, x.code)
@@ -461,129 +461,3 @@ def index_put(Tensor input not None, indices, Tensor values not None, accumulate
 def index_put_(Tensor self not None, indices, Tensor values not None, accumulate=False):
     """In-place `index_put`."""
     return c_index_put(self, index_list(indices, "index_put_"), values, accumulate, True)
-
-
-cdef Tensor flat(Tensor x):
-    """A contiguous tensor in one dimension, recorded."""
-    return c_reshape(x, 1, &x.count)
-
-
-cdef int check_long(Tensor index, str op) except -1:
-    if index.code != I64:
-        raise RuntimeError(f"{op}(): Expected a long tensor for index, but got "
-                           f"{dtype_word(index.code)}")
-    return 0
-
-
-cdef int refuse_place(Tensor x, Tensor index) except -1:
-    raise IndexError(
-        f"out of range: tried to access index {first_outside(index, x.count, True)} on "
-        f"a tensor of {x.count} elements.")
-
-
-cdef Tensor c_take(Tensor x, Tensor index):
-    cdef Node node = None
-    cdef Tensor y, source
-    if index.count and not x.count:
-        raise IndexError("take(): tried to take from an empty tensor")
-    if needs_grad(x):
-        node = new_node(take_backward, b"TakeBackward0")
-        link(node, 0, x)
-        save(node, 0, index)
-        save_sizes(node, x.rank, x.sizes)
-    source = contiguous(x)
-    try:
-        y = read_points(view(source, 1, &x.count, &one, source.offset),
-                        [contiguous(index)], True)
-    except IndexError:
-        refuse_place(x, index)
-        raise
-    if node is not None:
-        attach(y, node)
-    return y
-
-
-cdef int64_t one = 1  # the stride of flat memory
-
-
-cdef int take_backward(Node node, Tensor gy) except -1:
-    """dx = 0, plus dy wherever an index points"""
-    cdef int64_t[MAX_DIMS] sizes
-    cdef int64_t n = 1
-    cdef int d, rank = saved_sizes(node, sizes)
-    for d in range(rank):
-        n *= sizes[d]
-    send(node, 0, c_reshape(index_embed(gy, 1, &n, [contiguous(saved(node, 0))]), rank,
-                            sizes))
-    return 0
-
-
-def take(Tensor input not None, Tensor index not None, *, out=None):
-    """Return the elements of the flattened input at the indices, in their shape."""
-    check_long(index, "take")
-    return deliver(c_take(input, index), out)
-
-
-cdef Tensor put_into(Tensor x, Tensor index, Tensor source, bint accumulate,
-                     bint in_place):
-    cdef Tensor y, values
-    cdef Node node = None
-    check_long(index, "put_")
-    if x.code != source.code:
-        raise RuntimeError(
-            "put_(): self and source expected to have the same dtype, but got self.dtype "
-            f"= {dtype_word(x.code)} and source.dtype = {dtype_word(source.code)}")
-    if index.count != source.count:
-        raise IndexError(
-            "put_(): Expected source and index to have the same number of elements, but "
-            f"got source.numel() = {source.count}, index.numel() = {index.count}")
-    if in_place:
-        check_inplace(x)
-        check_overlap(x, source)
-    if index.count and not x.count:
-        raise IndexError("put_(): Tried to put elements into an empty tensor")
-    if needs_grad2(x, source) and is_float(x.code):
-        node = new_node(put_backward, b"PutBackward0")
-        link(node, 0, x)
-        link(node, 1, source)
-        save(node, 0, index)
-        save_sizes(node, source.rank, source.sizes)
-        node.f0 = accumulate
-    y = start(x, False)  # contiguous; a view in place gets it back
-    values = contiguous(source)
-    try:
-        write_points(view(y, 1, &y.count, &one, y.offset), [flat(contiguous(index))],
-                     view(values, 1, &values.count, &one, values.offset),
-                     PUT_ADD if accumulate else PUT_SET, True)
-    except IndexError:
-        refuse_place(x, index)
-        raise
-    if in_place:
-        copy_into(x, y)
-        y = x
-    return recorded(y, node, in_place)
-
-
-cdef int put_backward(Node node, Tensor gy) except -1:
-    """dx = dy, 0 where it was overwritten; dv = dy where the indices point"""
-    cdef int64_t[MAX_DIMS] sizes
-    cdef int rank = saved_sizes(node, sizes)
-    cdef Tensor index = saved(node, 0)
-    if wants(node, 0):
-        send(node, 0, gy if node.f0 else put_into(
-            gy, index, zeros(index.rank, index.sizes, gy, gy.code), False, False))
-    if wants(node, 1):
-        send(node, 1, c_reshape(c_take(gy, index), rank, sizes))
-    return 0
-
-
-def put(Tensor input not None, Tensor index not None, Tensor source not None,
-        accumulate=False):
-    """Return the input with the source's elements at indices into the flat input."""
-    return put_into(input, index, source, accumulate, False)
-
-
-def put_(Tensor self not None, Tensor index not None, Tensor source not None,
-         accumulate=False):
-    """In-place `put`."""
-    return put_into(self, index, source, accumulate, True)

@@ -10,7 +10,7 @@ from tinytorch._core.autograd cimport (
     Node, attach, link, needs_grad, new_node, save, saved, send)
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, View, register_kernel, run, tt_parallel_for, view_of)
-from tinytorch._core.ops.along cimport drop, put_along, sized
+from tinytorch._core.ops.lines cimport drop, put_along, sized
 from tinytorch._core.ops.arithmetic cimport c_div, c_mul
 from tinytorch._core.ops.compare cimport c_eq, c_isnan, c_logical_and, c_logical_or
 from tinytorch._core.ops.elementwise cimport deliver
@@ -22,7 +22,6 @@ from tinytorch._core.tensor cimport Tensor
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport BOOL, I64, compute_of
 
-from tinytorch._core.ops import combine
 from tinytorch._core.return_types import named_result
 
 __all__ = ["amax", "amin", "aminmax", "max", "min", "argmax", "argmin"]
@@ -168,7 +167,8 @@ cdef object extrema(str name, Tensor x, object dim, object keepdim, object out):
     cdef const Kernel* kernel = AMAX if most else AMIN
     cdef const char* title
     if isinstance(dim, Tensor):
-        return (combine.maximum if most else combine.minimum)(x, dim, out=out)
+        # a method of a family that stands above this one
+        return deliver((x.maximum if most else x.minimum)(dim), out)
     if dim is None:
         check_lines(name, x, <uint64_t>ALL_DIMS)
         title = b"MaxBackward1" if most else b"MinBackward1"

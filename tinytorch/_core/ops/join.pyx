@@ -330,14 +330,14 @@ cdef Tensor piece(Tensor x, Node node, int nr, int dim, int64_t start, int64_t l
     return y
 
 
-cdef list gradients_of(Node node, int dim, list sizes):
+cdef list gradients_of(Node node, Tensor gy, int dim, list sizes):
     """The gradients of all outputs; zeros for those that were not used."""
     cdef int64_t[MAX_DIMS] shape
     cdef int i
     cdef Tensor known = None, g
     cdef list found = []
     for i in range(node.outputs):
-        g = output_gradient(node, i)
+        g = output_gradient(node, i) if i else gy
         found.append(g)
         if g is not None:
             known = g
@@ -368,10 +368,7 @@ cdef tuple split_into(Tensor x, int dim, list sizes, const char* title):
 
 cdef int split_backward(Node node, Tensor gy) except -1:
     """dx = the dy_k joined again"""
-    cdef list parts
-    node.g0 = gy
-    parts = gradients_of(node, <int>node.i0, node.more_numbers)
-    node.g0 = None
+    cdef list parts = gradients_of(node, gy, <int>node.i0, node.more_numbers)
     send(node, 0, c_cat(parts, <int>node.i0))
     return 0
 
@@ -529,11 +526,7 @@ cdef tuple c_unbind(Tensor x, int dim):
 
 cdef int unbind_backward(Node node, Tensor gy) except -1:
     """dx = the dy_k stacked again"""
-    cdef list parts
-    node.g0 = gy
-    parts = gradients_of(node, 0, None)
-    node.g0 = None
-    send(node, 0, c_stack(parts, <int>node.i0))
+    send(node, 0, c_stack(gradients_of(node, gy, 0, None), <int>node.i0))
     return 0
 
 

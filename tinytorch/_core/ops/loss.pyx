@@ -314,8 +314,9 @@ cdef Kernel* REFUSE_OUTSIDE_UNIT = register_kernel(
     "refuse_outside_unit", <Driver>refuse_outside_unit_driver, NULL)
 
 cdef Tensor d_bce(Tensor x, Tensor t, double p):
-    """d(-t log(x) - (1 - t) log(1 - x)) = (x - t) / (x (1 - x)) dx"""
-    return c_div(c_sub(x, t), c_clamp(c_mul(c_rsub_number(x, 1), x), 1e-12, 1))
+    """d(-t log(x) - (1 - t) log(1 - x)) = ((1 - t) / (1 - x) - t / x) dx"""
+    cdef Tensor rest = c_clamp(c_rsub_number(x, 1), 1e-12, 1)
+    return c_sub(c_div(c_rsub_number(t, 1), rest), c_div(t, c_clamp(x, 1e-12, 1)))
 
 cdef Tensor d_bce_target(Tensor x, Tensor t, double p):
     """dl = (log(1 - x) - log(x)) dt"""

@@ -43,6 +43,7 @@ cdef Tensor zeros_like(Tensor x)
 cdef Tensor flat(Node node, Tensor gy, Tensor k)         # the slope of steps: 0
 
 cdef Tensor c_exp(Tensor x)
+cdef Tensor c_exp2(Tensor x)
 cdef Tensor c_expm1(Tensor x)
 cdef Tensor c_log(Tensor x)
 cdef Tensor c_log1p(Tensor x)

@@ -211,6 +211,9 @@ def exp2(Tensor input not None, *, out=None):
 
 def exp2_(Tensor self not None): return apply(&EXP2, self, self)
 
+cdef Tensor c_exp2(Tensor x):
+    return apply(&EXP2, x, None)
+
 
 cdef Op EXPM1 = define("expm1", expm1_loops, OUTPUT, d_expm1, expm1_backward_loops, 10)
 

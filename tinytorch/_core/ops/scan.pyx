@@ -12,7 +12,7 @@ from tinytorch._core.autograd cimport (
     saved, send, wants)
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, register_kernel, tt_parallel_for)
-from tinytorch._core.ops.along cimport along, put_along, sized
+from tinytorch._core.ops.lines cimport along, put_along, sized
 from tinytorch._core.ops.arithmetic cimport c_mul, c_sub
 from tinytorch._core.ops.elementwise cimport deliver, take_result
 from tinytorch._core.ops.pointwise cimport c_exp

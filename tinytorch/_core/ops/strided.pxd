@@ -26,3 +26,6 @@ cdef Tensor c_as_strided(Tensor x, int rank, const int64_t* sizes, const int64_t
 cdef Node as_strided_node(object target, int nr, Layout outer, Layout inner)
 cdef Tensor c_diagonal(Tensor x, int64_t diagonal, int a, int b)
 cdef Tensor c_unfold(Tensor x, int dim, int64_t size, int64_t step)
+# gy as a diagonal among zeros: the adjoint of c_diagonal.  Records.
+cdef Tensor on_diagonal(Tensor gy, int64_t diagonal, int a, int b, int64_t rows,
+                        int64_t columns)

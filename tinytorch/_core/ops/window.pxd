@@ -12,6 +12,7 @@ cdef int read_axes(object value, int64_t* to, int dims, str op, str name,
                    str complaint) except -1
 cdef str listed(int n, const int64_t* numbers)            # "[1, 2]"
 cdef str sizes_text(Tensor x)                             # "[1, 3, 8, 8]"
+cdef bytes packed(int n, const int64_t* numbers)          # for Node.context
 cdef int refuse_dtype(str kernel, int code) except -1     # raises PyTorch's error
 
 cdef int compute_code(int code) noexcept nogil            # F32, F64 or I64

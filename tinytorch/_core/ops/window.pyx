@@ -1,5 +1,6 @@
 """What ops with windows share: integers per axis, and calls in a compute type."""
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport inference_mode
@@ -55,6 +56,10 @@ cdef str listed(int n, const int64_t* numbers):
 
 cdef str sizes_text(Tensor x):
     return str(list(size_of(x)))
+
+
+cdef bytes packed(int n, const int64_t* numbers):
+    return PyBytes_FromStringAndSize(<const char*>numbers, n * sizeof(int64_t))
 
 
 cdef int refuse_dtype(str kernel, int code) except -1:

@@ -3,14 +3,14 @@
      put   y[o, index[o, k, j], j] += x[o, k, j]     y is zeroed first
    All three operands (y, x, index) are contiguous; scalars: n of the indexed dimension,
    m of the index, the size of what lies inside. */
-#ifndef TT_ALONG_H
-#define TT_ALONG_H
+#ifndef TT_PICK_H
+#define TT_PICK_H
 #include <string.h>
 
 #include "call.h"
 #include "convert.h"
 
-enum { TT_ALONG_BLOCK = 256, TT_ALONG_GRAIN = 16384 };
+enum { TT_PICK_BLOCK = 256, TT_PICK_GRAIN = 16384 };
 
 typedef struct {
     char *y;
@@ -18,9 +18,9 @@ typedef struct {
     const int64_t *index;
     int64_t n, m, inner, blocks;
     int dtype, put;
-} Along;
+} Pick;
 
-/* One row of at most TT_ALONG_BLOCK neighbours; y and x begin at index 0. */
+/* One row of at most TT_PICK_BLOCK neighbours; y and x begin at index 0. */
 #define TT_TAKE(T)                                                                     \
     for (int64_t j = 0; j < count; j++) ((T *)y)[j] = ((const T *)x)[at[j] * inner + j];
 #define TT_PUT(T)                                                                      \
@@ -51,13 +51,13 @@ static void tt_put_row(char *y, const char *x, const int64_t *at, int64_t count,
     else TT_PUT(uint8_t)
 }
 
-static void tt_along_range(void *context, int64_t begin, int64_t end) {
-    const Along *p = (const Along *)context;
+static void tt_pick_range(void *context, int64_t begin, int64_t end) {
+    const Pick *p = (const Pick *)context;
     const int size = tt_itemsize[p->dtype];
     for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t outer = unit / p->blocks, first = unit % p->blocks * TT_ALONG_BLOCK;
+        const int64_t outer = unit / p->blocks, first = unit % p->blocks * TT_PICK_BLOCK;
         const int64_t rest = p->inner - first;
-        const int64_t count = rest < TT_ALONG_BLOCK ? rest : TT_ALONG_BLOCK;
+        const int64_t count = rest < TT_PICK_BLOCK ? rest : TT_PICK_BLOCK;
         const int64_t whole = outer * p->n * p->inner + first; /* in the longer operand */
         const int64_t part = outer * p->m * p->inner + first;
         for (int64_t k = 0; k < p->m; k++) {
@@ -72,23 +72,23 @@ static void tt_along_range(void *context, int64_t begin, int64_t end) {
     }
 }
 
-TT_INLINE int tt_along(const KernelCall *call, int put) {
+TT_INLINE int tt_pick(const KernelCall *call, int put) {
     const View *index = &call->operand[2];
-    Along p = {call->operand[0].data, call->operand[1].data, (int64_t *)index->data,
+    Pick p = {call->operand[0].data, call->operand[1].data, (int64_t *)index->data,
                call->scalar[0].i, call->scalar[1].i, call->scalar[2].i, 0,
                call->operand[0].dtype, put};
     if (put && call->operand[0].numel)
         memset(p.y, 0, (size_t)(call->operand[0].numel * tt_itemsize[p.dtype]));
     if (index->numel == 0) return TT_OK;
-    p.blocks = (p.inner + TT_ALONG_BLOCK - 1) / TT_ALONG_BLOCK;
+    p.blocks = (p.inner + TT_PICK_BLOCK - 1) / TT_PICK_BLOCK;
     const int64_t units = index->numel / (p.m * p.inner) * p.blocks;
-    const int64_t cost = p.m * (p.inner < TT_ALONG_BLOCK ? p.inner : TT_ALONG_BLOCK);
-    const int64_t grain = cost < TT_ALONG_GRAIN ? TT_ALONG_GRAIN / cost : 1;
-    if (units <= grain) tt_along_range(&p, 0, units);
-    else tt_parallel_for(tt_along_range, &p, units, grain);
+    const int64_t cost = p.m * (p.inner < TT_PICK_BLOCK ? p.inner : TT_PICK_BLOCK);
+    const int64_t grain = cost < TT_PICK_GRAIN ? TT_PICK_GRAIN / cost : 1;
+    if (units <= grain) tt_pick_range(&p, 0, units);
+    else tt_parallel_for(tt_pick_range, &p, units, grain);
     return TT_OK;
 }
 
-static int take_along_driver(const KernelCall *call) { return tt_along(call, 0); }
-static int put_along_driver(const KernelCall *call) { return tt_along(call, 1); }
+static int take_along_driver(const KernelCall *call) { return tt_pick(call, 0); }
+static int put_along_driver(const KernelCall *call) { return tt_pick(call, 1); }
 #endif

@@ -1,0 +1,256 @@
+/* One call over lists of n tensors each: an optimizer's step, scaling, zeroing, norms.
+
+   A kernel's flags say how many tensors belong together, `per`: operand k n + i is the
+   k-th of tensor i.  Steps (optim_steps.h) have per = 2 + states: parameters, states,
+   gradients; one more operand holds the scalars, if they may change between replays.
+   Chunks follow from the sizes alone, so results do not depend on threads. */
+#ifndef T
+#ifndef TT_MULTI_TENSOR_H
+#define TT_MULTI_TENSOR_H
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "convert.h"
+#include "optim_steps.h"
+
+#define TT_FILE "multi_tensor.h"
+#include "each_float.h"
+
+enum { TT_MULTI_CHUNK = 16384, TT_MULTI_BLOCK = 512, TT_MULTI_MOST = 6 };
+
+typedef struct Multi Multi;
+
+/* Elements [begin, begin + m) of tensor i; `task` numbers the chunks. */
+typedef void (*MultiBody)(Multi *multi, int64_t i, int64_t begin, int64_t m, int64_t task);
+
+struct Multi {
+    const KernelCall *call;
+    const Scalar *scalar;
+    int64_t n, tasks;
+    int per;
+    MultiBody body;
+    double *partial;
+    int found;
+};
+
+TT_INLINE int64_t tt_chunks_of(int64_t numel) {
+    return (numel + TT_MULTI_CHUNK - 1) / TT_MULTI_CHUNK;
+}
+
+static void tt_multi_range(void *context, int64_t begin, int64_t end) {
+    Multi *m = (Multi *)context;
+    int64_t i = 0, first = 0; /* the task that tensor i begins with */
+    for (int64_t task = begin; task < end; task++) {
+        int64_t chunks = tt_chunks_of(m->call->operand[i].numel);
+        while (task >= first + chunks) {
+            first += chunks;
+            chunks = tt_chunks_of(m->call->operand[++i].numel);
+        }
+        const int64_t at = (task - first) * TT_MULTI_CHUNK;
+        const int64_t left = m->call->operand[i].numel - at;
+        m->body(m, i, at, left < TT_MULTI_CHUNK ? left : TT_MULTI_CHUNK, task);
+    }
+}
+
+static Multi tt_multi(const KernelCall *call, MultiBody body) {
+    Multi m = {.call = call, .scalar = call->scalar, .body = body};
+    m.per = call->kernel->flags;
+    m.n = call->operands / m.per;
+    for (int64_t i = 0; i < m.n; i++) m.tasks += tt_chunks_of(call->operand[i].numel);
+    return m;
+}
+
+static void tt_multi_run(Multi *m) {
+    if (m->tasks == 0) return;
+    int64_t total = 0;
+    for (int64_t i = 0; i < m->n; i++) total += m->call->operand[i].numel;
+    if (total <= 2 * TT_MULTI_CHUNK) tt_multi_range(m, 0, m->tasks);
+    else tt_parallel_for(tt_multi_range, m, m->tasks, 1);
+}
+
+/* ---- steps ---- */
+
+/* p[k] of a loop is parameter, gradient, states; operands have the gradients last. */
+TT_INLINE const View *tt_step_operand(const Multi *m, int k, int64_t i) {
+    const int place = k == 0 ? 0 : k == 1 ? m->per - 1 : k - 1;
+    return &m->call->operand[place * m->n + i];
+}
+
+static void tt_step_body(Multi *m, int64_t i, int64_t begin, int64_t count, int64_t task) {
+    char buffer[TT_MULTI_MOST][TT_MULTI_BLOCK * 8] __attribute__((aligned(64)));
+    const int compute = m->call->compute;
+    Loop loop = (Loop)m->call->kernel->function[compute];
+    char *p[TT_MULTI_MOST], *memory[TT_MULTI_MOST];
+    int direct = 1;
+    (void)task;
+    for (int k = 0; k < m->per; k++) {
+        const View *v = tt_step_operand(m, k, i);
+        memory[k] = v->data + begin * tt_itemsize[v->dtype];
+        direct &= v->dtype == compute;
+    }
+    if (direct) {
+        loop(memory, count, m->scalar);
+        return;
+    }
+    for (int64_t at = 0; at < count; at += TT_MULTI_BLOCK) {
+        const int64_t n = count - at < TT_MULTI_BLOCK ? count - at : TT_MULTI_BLOCK;
+        for (int k = 0; k < m->per; k++) {
+            const View *v = tt_step_operand(m, k, i);
+            p[k] = buffer[k];
+            tt_load[compute][v->dtype](p[k], memory[k] + at * tt_itemsize[v->dtype], n, 1);
+        }
+        loop(p, n, m->scalar);
+        for (int k = 0; k < m->per; k++) {
+            const View *v = tt_step_operand(m, k, i);
+            if (k == 1) continue;
+            tt_store[compute][v->dtype](memory[k] + at * tt_itemsize[v->dtype], p[k], n, 1);
+        }
+    }
+}
+
+static int multi_step_driver(const KernelCall *call) {
+    Multi m = tt_multi(call, tt_step_body);
+    if (call->operands > m.n * m.per)
+        m.scalar = (const Scalar *)call->operand[call->operands - 1].data;
+    tt_multi_run(&m);
+    return TT_OK;
+}
+
+/* ---- zeroing and scaling ---- */
+
+static void tt_zero_body(Multi *m, int64_t i, int64_t begin, int64_t count, int64_t task) {
+    const View *v = &m->call->operand[i];
+    (void)task;
+    memset(v->data + begin * tt_itemsize[v->dtype], 0, count * tt_itemsize[v->dtype]);
+}
+
+static int multi_zero_driver(const KernelCall *call) {
+    Multi m = tt_multi(call, tt_zero_body);
+    tt_multi_run(&m);
+    return TT_OK;
+}
+
+/* x *= factor, which is scalar[0]; returns whether all results are finite */
+static void tt_scale_body(Multi *m, int64_t i, int64_t begin, int64_t count, int64_t task) {
+    char buffer[TT_MULTI_BLOCK * 8] __attribute__((aligned(64)));
+    const View *v = &m->call->operand[i];
+    const int compute = m->call->compute;
+    char *x = v->data + begin * tt_itemsize[v->dtype];
+    int finite = 1;
+    (void)task;
+    for (int64_t at = 0; at < count; at += TT_MULTI_BLOCK) {
+        const int64_t n = count - at < TT_MULTI_BLOCK ? count - at : TT_MULTI_BLOCK;
+        char *from = x + at * tt_itemsize[v->dtype];
+        char *to = v->dtype == compute ? from : buffer;
+        if (to == buffer) tt_load[compute][v->dtype](to, from, n, 1);
+        finite &= compute == TT_COMPUTE_F32 ? scale_f32((float *)to, n, m->scalar[0].f)
+                                            : scale_f64((double *)to, n, m->scalar[0].f);
+        if (to == buffer) tt_store[compute][v->dtype](from, to, n, 1);
+    }
+    if (!finite) m->found = 1; /* whoever writes, writes the same */
+}
+
+/* Operands: the tensors, the factor, and perhaps where to note (with 1) infinity or NaN */
+static int multi_scale_driver(const KernelCall *call) {
+    const int64_t n = call->scalar[0].i;
+    Multi m = {.call = call, .body = tt_scale_body, .n = n, .per = 1};
+    const View *factor = &call->operand[n];
+    Scalar s;
+    tt_load[TT_COMPUTE_F64][factor->dtype](&s.f, factor->data, 1, 1);
+    m.scalar = &s;
+    for (int64_t i = 0; i < n; i++) m.tasks += tt_chunks_of(call->operand[i].numel);
+    tt_multi_run(&m);
+    if (call->operands > n + 1 && m.found) {
+        const View *found = &call->operand[n + 1];
+        const double one = 1;
+        tt_store[TT_COMPUTE_F64][found->dtype](found->data, &one, 1, 1);
+    }
+    return TT_OK;
+}
+
+/* ---- norms ---- */
+
+static void tt_norm_body(Multi *m, int64_t i, int64_t begin, int64_t count, int64_t task) {
+    char buffer[TT_MULTI_BLOCK * 8] __attribute__((aligned(64)));
+    const View *v = &m->call->operand[i];
+    const int compute = m->call->compute;
+    const double order = m->scalar[0].f;
+    char *x = v->data + begin * tt_itemsize[v->dtype];
+    double total = 0;
+    for (int64_t at = 0; at < count; at += TT_MULTI_BLOCK) {
+        const int64_t n = count - at < TT_MULTI_BLOCK ? count - at : TT_MULTI_BLOCK;
+        char *from = x + at * tt_itemsize[v->dtype];
+        if (v->dtype != compute) {
+            tt_load[compute][v->dtype](buffer, from, n, 1);
+            from = buffer;
+        }
+        const double part = compute == TT_COMPUTE_F32 ? powers_f32((float *)from, n, order)
+                                                      : powers_f64((double *)from, n, order);
+        if (isinf(order)) total = total > part || total != total ? total : part;
+        else total += part;
+    }
+    m->partial[task] = total;
+}
+
+/* y = (sum |x|^p)^(1 / p) over all tensors; p = infinity: the largest |x|.
+   Operands: y, the tensors.  Scalar: p. */
+static int multi_norm_driver(const KernelCall *call) {
+    const View *y = call->operand;
+    const double order = call->scalar[0].f;
+    Multi m = {.call = call, .scalar = call->scalar, .body = tt_norm_body,
+               .n = call->operands - 1, .per = 1};
+    KernelCall tensors = *call; /* without y, as tt_multi_range counts them */
+    double total = 0;
+    for (int64_t i = 0; i < m.n; i++) m.tasks += tt_chunks_of(call->operand[i + 1].numel);
+    if (m.tasks) {
+        m.partial = (double *)malloc((size_t)m.tasks * sizeof(double));
+        if (!m.partial) return TT_NO_MEMORY;
+        tensors.operand = call->operand + 1;
+        m.call = &tensors;
+        tt_multi_run(&m);
+        for (int64_t k = 0; k < m.tasks; k++) {
+            if (!isinf(order)) total += m.partial[k];
+            else if (!(total > m.partial[k] || total != total)) total = m.partial[k];
+        }
+        free(m.partial);
+    }
+    if (order == 2) total = sqrt(total);
+    else if (order != 1 && order != 0 && !isinf(order)) total = pow(total, 1 / order);
+    tt_store[TT_COMPUTE_F64][y->dtype](y->data, &total, 1, 1);
+    return TT_OK;
+}
+#endif
+#else
+
+TT_KERNEL int K(scale)(T *x, int64_t n, double factor) {
+    const T f = (T)factor;
+    int64_t finite = 1;
+    for (int64_t i = 0; i < n; i++) {
+        x[i] *= f;
+        finite &= x[i] - x[i] == 0;
+    }
+    return (int)finite;
+}
+
+/* in double: squares of large gradients overflow in float */
+TT_KERNEL double K(powers)(const T *x, int64_t n, double order) {
+    double total = 0;
+    if (order == 2) {
+        _Pragma("omp simd reduction(+ : total)") for (int64_t i = 0; i < n; i++)
+            total += (double)x[i] * (double)x[i];
+    } else if (order == 1) {
+        _Pragma("omp simd reduction(+ : total)") for (int64_t i = 0; i < n; i++)
+            total += F(abs)(x[i]);
+    } else if (isinf(order)) {
+        for (int64_t i = 0; i < n; i++) {
+            const double a = F(abs)(x[i]);
+            total = total > a || total != total ? total : a;
+        }
+    } else {
+        for (int64_t i = 0; i < n; i++)
+            total += order == 0 ? x[i] != 0 : pow(F(abs)(x[i]), order);
+    }
+    return total;
+}
+#endif

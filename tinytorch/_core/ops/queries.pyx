@@ -1,0 +1,118 @@
+"""Questions about tensors and dtypes that need no kernel."""
+
+from tinytorch._core.ops.elementwise cimport (
+    Number, as_number, code_with_number, code_with_tensor)
+from tinytorch._core.tensor cimport Tensor, item, same_shape
+from tinytorch._core.types cimport (
+    BOOL, BOOLS, FLOATS, I64, category_of, dtype, dtype_of, get_default_dtype_code,
+    is_float, promote)
+
+__all__ = ["is_tensor", "is_floating_point", "is_complex", "is_signed", "is_nonzero",
+           "is_storage", "is_same_size", "numel", "typename", "can_cast", "result_type",
+           "get_device", "is_conj", "is_neg", "is_inference"]
+METHODS = ["is_nonzero", "is_same_size", "is_conj", "is_neg"]
+
+
+def is_tensor(obj) -> bool:
+    """Return whether obj is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_storage(obj) -> bool:
+    """Return whether obj is a storage."""
+    return type(obj).__name__ in ("UntypedStorage", "TypedStorage") and \
+        type(obj).__module__.endswith("storage")
+
+
+def is_floating_point(Tensor input not None) -> bool:
+    """Return whether the elements are floating-point numbers."""
+    return is_float(input.code)
+
+
+def is_complex(Tensor input not None) -> bool:
+    """Return False: there are no complex dtypes."""
+    return False
+
+
+def is_conj(Tensor input not None) -> bool:
+    """Return False: no tensor is the lazy conjugate of another."""
+    return False
+
+
+def is_neg(Tensor input not None) -> bool:
+    """Return False: no tensor is the lazy negative of another."""
+    return False
+
+
+def is_signed(Tensor input not None) -> bool:
+    """Return whether the dtype has values below zero."""
+    return input.is_signed()
+
+
+def is_inference(Tensor input not None) -> bool:
+    """Return whether the tensor was made under inference_mode."""
+    return input.is_inference()
+
+
+def is_nonzero(Tensor input not None) -> bool:
+    """Return whether the only element differs from zero."""
+    if input.count != 1:
+        if input.count == 0:
+            raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+        raise RuntimeError(
+            "Boolean value of Tensor with more than one value is ambiguous")
+    return bool(item(input))
+
+
+def is_same_size(Tensor input not None, Tensor other not None) -> bool:
+    """Return whether both have the same shape."""
+    return same_shape(input, other)
+
+
+def numel(Tensor input not None) -> int:
+    """Return the number of elements."""
+    return input.count
+
+
+def get_device(Tensor input not None) -> int:
+    """Return the number of the GPU, -1 for the CPU."""
+    return input.get_device()
+
+
+def typename(obj) -> str:
+    """Return 'torch.FloatTensor' and the like; for other objects the name of their type."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = obj if isinstance(obj, type) else type(obj)
+    module = getattr(obj, "__module__", None) or kind.__module__
+    name = getattr(obj, "__qualname__", None) or kind.__qualname__
+    return name if module in ("builtins", "__builtin__") else f"{module}.{name}"
+
+
+def can_cast(dtype from_ not None, dtype to not None) -> bool:
+    """Return whether promotion may turn one dtype into the other."""
+    return category_of(from_.code) <= category_of(to.code)
+
+
+def result_type(tensor1, tensor2):
+    """Return the dtype of an operation between two tensors or numbers."""
+    cdef Number a, b
+    if isinstance(tensor1, Tensor) and isinstance(tensor2, Tensor):
+        return dtype_of(code_with_tensor(<Tensor>tensor1, <Tensor>tensor2))
+    if isinstance(tensor2, Tensor):
+        tensor1, tensor2 = tensor2, tensor1
+    if not as_number(tensor2, &b):
+        raise TypeError("result_type(): expected a Tensor or a number, got "
+                        f"{type(tensor2).__name__}")
+    if isinstance(tensor1, Tensor):
+        return dtype_of(code_with_number(<Tensor>tensor1, &b))
+    if not as_number(tensor1, &a):
+        raise TypeError("result_type(): expected a Tensor or a number, got "
+                        f"{type(tensor1).__name__}")
+    return dtype_of(promote(code_of_number(&a), code_of_number(&b)))
+
+
+cdef int code_of_number(const Number* n) noexcept:
+    if n.category == FLOATS:
+        return get_default_dtype_code()
+    return BOOL if n.category == BOOLS else I64
