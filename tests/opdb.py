@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from opdb_sample import AGREE, SKIP, Case, arguments, attempt, line
+from opdb_compare import line
+from opdb_sample import AGREE, SKIP, Case, arguments, attempt
 from opdb_table import WANTED, explain, refusal
 from oracle import Missing, Refused, resolve, seed, to_tiny, translate
 
@@ -198,6 +199,8 @@ def _outcome(
             sample = sample.noncontiguous()
     except Refused as refused:
         return SKIP, str(refused)
+    except Missing as missing:
+        return "missing", str(missing)
     except Exception as error:
         return "conversion", line(error)
     try:

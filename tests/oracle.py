@@ -172,13 +172,11 @@ def _strided_copy(x: torch.Tensor) -> np.ndarray:
 
 
 def module_to_tiny(module: torch.nn.Module) -> Any:
-    """Build the module of the same class; only those without parameters occur."""
-    kind = getattr(tt.nn, type(module).__name__, None)
-    if kind is None:
+    """Return the function of the one module that occurs in the op database."""
+    if not isinstance(module, torch.nn.PairwiseDistance):
         raise Missing(f"nn.{type(module).__name__}")
-    renamed = {"norm": "p"}  # PairwiseDistance keeps its p under this name
-    names = getattr(module, "__constants__", ())
-    return kind(**{renamed.get(name, name): getattr(module, name) for name in names})
+    options = {"p": module.norm, "eps": module.eps, "keepdim": module.keepdim}
+    return functools.partial(tt.nn.functional.pairwise_distance, **options)
 
 
 # ---- from tinytorch to PyTorch ----

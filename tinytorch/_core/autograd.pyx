@@ -435,7 +435,7 @@ cdef int raise_modified(Node node, Tensor x, uint32_t version) except -1:
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an "
         f"inplace operation: [{tensor_type(x)} {list(size_of(x))}]"
-        + (f", which is output {x.output} of {(<Node>x.node).name()}," if
+        + (f", which is output {x.output} of {op_name(x)}," if
            x.node is not None else ",")
         + f" is at version {x.storage.version}; expected version {version} instead. "
         "Hint: enable anomaly detection to find the operation that failed to compute "
@@ -465,8 +465,36 @@ cdef void release_saved(Node node) noexcept:
 
 # ---- writing in place ----
 
+cdef str op_name(Tensor x):
+    """The op that made x, as PyTorch's messages about views call it."""
+    return (<Node>x.node).name().partition("Backward")[0]
+
+
+cdef int refuse_repeated(Tensor x) except -1:
+    """An expanded tensor shows an element several times: it cannot be written."""
+    cdef int i
+    for i in range(x.rank):
+        if x.strides[i] == 0 and x.sizes[i] > 1:
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor "
+                "refers to a single memory location. Please clone() the tensor before "
+                "performing the operation.")
+    return 0
+
+
+cdef int refuse_no_grad_view() except -1:
+    raise RuntimeError(
+        "A view was created in no_grad mode and is being modified inplace with grad "
+        "mode enabled. Given that this use case is ambiguous and error-prone, it is "
+        "forbidden. You can clarify your code by moving both the view and the inplace "
+        "either both inside the no_grad block (if you don't want the inplace to be "
+        "tracked) or both outside (if you want the inplace to be tracked).")
+
+
 cdef int check_inplace(Tensor x) except -1:
     """Refuse what PyTorch refuses, before anything is written."""
+    if not x.flags & CONTIGUOUS:
+        refuse_repeated(x)
     if x.flags & INFERENCE and not tt_inference_mode:
         raise RuntimeError(
             "Inplace update to inference tensor outside InferenceMode is not allowed."
@@ -482,17 +510,13 @@ cdef int check_inplace(Tensor x) except -1:
                 and x.base.node is None:
             raise RuntimeError("a view of a leaf Variable that requires grad is being "
                                "used in an in-place operation.")
-    elif x.base is not None and x.base.flags & REQUIRES_GRAD and x.flags & NO_REBASE:
-        raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad "
-            "mode enabled. Given that this use case is ambiguous and error-prone, it is "
-            "forbidden. You can clarify your code by moving both the view and the "
-            "inplace either both inside the no_grad block (if you don't want the "
-            "inplace to be tracked) or both outside (if you want the inplace to be "
-            "tracked).")
+    elif x.base is not None and x.base.flags & REQUIRES_GRAD and is_float(x.code):
+        if x.flags & NO_REBASE:
+            refuse_no_grad_view()
+        x.flags |= REQUIRES_GRAD  # the base got its history after this view was made
     if x.flags & NO_REBASE and x.flags & REQUIRES_GRAD:
         raise RuntimeError(
-            f"Output {x.output} of {(<Node>x.node).name()} is a view and is being "
+            f"Output {x.output} of {op_name(x)} is a view and is being "
             "modified inplace. This view is the output of a function that returns "
             "multiple views. Such functions do not allow the output views to be "
             "modified inplace. You should replace the inplace operation by an "
@@ -502,9 +526,11 @@ cdef int check_inplace(Tensor x) except -1:
 
 cdef int rebase(Tensor x, Node node) except -1:
     """Make node the origin of x, which has been written; views pass it to their base."""
-    if x.base is not None and not x.flags & NO_REBASE:
-        return ops.rebase_view(x, node)
-    return attach(x, node)
+    if x.base is None:
+        return attach(x, node)
+    if x.flags & NO_REBASE:
+        refuse_no_grad_view()
+    return ops.rebase_view(x, node)
 
 
 # ---- gradients on their way ----

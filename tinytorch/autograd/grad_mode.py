@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
 from tinytorch._core.autograd import (
     is_grad_enabled,
@@ -20,6 +20,7 @@ from tinytorch._core.autograd import (
     set_grad_enabled_flag,
     set_inference_mode_flag,
 )
+from tinytorch._core.modes import enable_grad, no_grad, set_decorator
 
 __all__ = [
     "enable_grad",
@@ -52,35 +53,43 @@ class _Mode:
         return type(self)()
 
     def __call__(self, func: F) -> F:
-        if inspect.isclass(func):
-            warnings.warn(
-                "Decorating classes is deprecated and will be disabled in future "
-                "versions. You should only decorate functions or methods. To preserve "
-                "the current behavior of class decoration, you can directly decorate "
-                "the `__init__` method and nothing else.",
-                FutureWarning,
-                stacklevel=2,
-            )
-            kind = func
+        return _decorate(self.clone, func)
 
-            def construct(*args: Any, **kwargs: Any) -> Any:
-                with self.clone():
-                    return kind(*args, **kwargs)
 
-            return cast(F, construct)
-        if inspect.isgeneratorfunction(func):
-            return cast(F, _wrap_generator(self.clone, func))
+def _decorate(mode: Callable[[], Any], func: F) -> F:
+    """Let every call of a function (or every step of a generator) run in a new mode."""
+    if inspect.isclass(func):
+        warnings.warn(
+            "Decorating classes is deprecated and will be disabled in future "
+            "versions. You should only decorate functions or methods. To preserve "
+            "the current behavior of class decoration, you can directly decorate "
+            "the `__init__` method and nothing else.",
+            FutureWarning,
+            stacklevel=3,
+        )
+        kind = func
 
-        @functools.wraps(func)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with self.clone():
-                return func(*args, **kwargs)
+        def construct(*args: Any, **kwargs: Any) -> Any:
+            with mode():
+                return kind(*args, **kwargs)
 
-        return cast(F, wrapper)
+        return cast(F, construct)
+    if inspect.isgeneratorfunction(func):
+        return cast(F, _wrap_generator(mode, func))
+
+    @functools.wraps(func)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with mode():
+            return func(*args, **kwargs)
+
+    return cast(F, wrapper)
+
+
+set_decorator(_decorate)
 
 
 def _wrap_generator(
-    mode: Callable[[], _Mode], func: Callable[..., Generator[Any, Any, Any]]
+    mode: Callable[[], Any], func: Callable[..., Generator[Any, Any, Any]]
 ) -> Callable[..., Generator[Any, Any, Any]]:
     @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
@@ -105,57 +114,6 @@ def _wrap_generator(
                 resume = functools.partial(body.send, sent)
 
     return wrapper
-
-
-class _PlainMode(_Mode):
-    """A mode without parameters: decorates with and without parentheses."""
-
-    enabled: bool
-
-    @overload
-    def __new__(cls, func: F) -> F: ...  # type: ignore[misc]
-
-    @overload
-    def __new__(cls: type[Self], func: None = None) -> Self: ...
-
-    def __new__(cls, func: Any = None) -> Any:
-        mode = super().__new__(cls)
-        mode._before = []
-        return mode if func is None else mode(func)
-
-    _before: list[bool]  # one entry per open `with`, so that one object may nest
-
-    def __enter__(self) -> None:
-        self._before.append(set_grad_enabled_flag(self.enabled))
-
-    def __exit__(self, *exc: Any) -> None:
-        set_grad_enabled_flag(self._before.pop())
-
-
-class no_grad(_PlainMode):
-    """Record nothing: results have ``requires_grad=False``.
-
-    Example:
-        >>> with no_grad():
-        ...     y = x * 2
-        >>> y.requires_grad
-        False
-    """
-
-    enabled = False
-
-
-class enable_grad(_PlainMode):
-    """Record again inside ``no_grad``.
-
-    Example:
-        >>> with no_grad(), enable_grad():
-        ...     y = x * 2
-        >>> y.requires_grad
-        True
-    """
-
-    enabled = True
 
 
 class set_grad_enabled(_Mode):

@@ -133,7 +133,7 @@ TT_INLINE int64_t F(rows_sum)(const T *x, T *peak, T *total, int64_t rows, int64
         T sum = 0;
         const T top = peak[0] = F(row_max)(x, cols);
         _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < cols; j++)
-            sum += F(exp)(x[j] - top);
+            sum += F(exp_negative)(x[j] - top);
         total[0] = sum;
         return 1;
     }
@@ -144,7 +144,7 @@ TT_INLINE int64_t F(rows_sum)(const T *x, T *peak, T *total, int64_t rows, int64
         for (int64_t j = 0; j < cols; j++) e[i * cols + j] = x[i * cols + j] - top;
         peak[i] = top;
     }
-    for (int64_t k = 0; k < rows * cols; k++) e[k] = F(exp)(e[k]);
+    for (int64_t k = 0; k < rows * cols; k++) e[k] = F(exp_negative)(e[k]);
     for (int64_t i = 0; i < rows; i++) {
         T sum = 0;
         for (int64_t j = 0; j < cols; j++) sum += e[i * cols + j];
@@ -198,9 +198,9 @@ TT_KERNEL void K(cross_entropy_backward)(char **p, int64_t rows, int64_t cols,
             for (int64_t k = 0; joined && k < n; k++)
                 for (int64_t j = 0; j < cols; j++)
                     gx[k * cols + j] = (x[k * cols + j] - peak[i + k]) - level[i + k];
-            if (joined) for (int64_t j = 0; j < n * cols; j++) gx[j] = F(exp)(gx[j]);
+            if (joined) for (int64_t j = 0; j < n * cols; j++) gx[j] = F(exp_negative)(gx[j]);
             else for (int64_t j = 0; j < cols; j++)
-                gx[j] = F(exp)((x[j] - peak[i]) - level[i]);
+                gx[j] = F(exp_negative)((x[j] - peak[i]) - level[i]);
         }
         const int64_t t = target[i];
         if (t == s[1].i) {

@@ -9,7 +9,8 @@
 static inline double tt_erfcx(double x) {
     const double square = x * x, z = 0.5 / square;
     if (x < 25) return exp(square) * (1 + fma(x, x, -square)) * erfc(x);
-    return (1 - z * (1 - z * (3 - 15 * z))) / x * (M_2_SQRTPI / 2);
+    const double tail = 1 - 5 * z * (1 - 7 * z * (1 - 9 * z * (1 - 11 * z)));
+    return (1 - z * (1 - 3 * z * tail)) / x * (M_2_SQRTPI / 2);
 }
 
 #define TT_FILE "erfcx.h"

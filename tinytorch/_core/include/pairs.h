@@ -13,6 +13,7 @@
 #include "call.h"
 #include "convert.h"
 #include "loops.h"
+#include "rows.h"
 
 #define TT_FILE "pairs.h"
 #include "each_float.h"
@@ -89,11 +90,7 @@ static int refuse_outside_unit_driver(const KernelCall *call) {
 #else
 
 /* f64 sums of f32 would halve the speed; blocks are short enough for f32 */
-TT_KERNEL double K(block_sum)(const T *x, int64_t n) {
-    T total = 0;
-    _Pragma("omp simd reduction(+ : total)") for (int64_t i = 0; i < n; i++) total += x[i];
-    return total;
-}
+TT_KERNEL double K(block_sum)(const T *x, int64_t n) { return F(row_sum)(x, n); }
 
 TT_KERNEL int64_t K(outside_unit)(const T *x, int64_t n) {
     int64_t count = 0;

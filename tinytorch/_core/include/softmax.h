@@ -7,7 +7,7 @@
 #ifndef TT_SOFTMAX_H
 #define TT_SOFTMAX_H
 #include "call.h"
-#include "simd.h"
+#include "rows.h"
 
 #define TT_FILE "softmax.h"
 #include "each_float.h"
@@ -52,13 +52,6 @@ static int rows_driver(const KernelCall *call) {
 #endif
 #else
 
-TT_INLINE T F(row_max)(const T *x, int64_t cols) {
-    T peak = -(T)INFINITY;
-    _Pragma("omp simd reduction(max : peak)") for (int64_t j = 0; j < cols; j++)
-        peak = x[j] > peak ? x[j] : peak;
-    return peak;
-}
-
 /* p: y, x */
 TT_KERNEL void K(softmax_forward)(char **p, int64_t rows, int64_t cols, const Scalar *s) {
     T *y = (T *)p[0];
@@ -68,7 +61,7 @@ TT_KERNEL void K(softmax_forward)(char **p, int64_t rows, int64_t cols, const Sc
         const T peak = F(row_max)(x, cols);
         T total = 0;
         _Pragma("omp simd reduction(+ : total)") for (int64_t j = 0; j < cols; j++) {
-            y[j] = F(exp)(x[j] - peak);
+            y[j] = F(exp_negative)(x[j] - peak);
             total += y[j];
         }
         const T scale = 1 / total;
@@ -80,7 +73,7 @@ TT_INLINE T F(row_lse)(const T *x, int64_t cols) {
     const T peak = F(row_max)(x, cols);
     T total = 0;
     _Pragma("omp simd reduction(+ : total)") for (int64_t j = 0; j < cols; j++)
-        total += F(exp)(x[j] - peak);
+        total += F(exp_negative)(x[j] - peak);
     return peak + L(log)(total);
 }
 
@@ -102,9 +95,7 @@ TT_KERNEL void K(softmax_backward)(char **p, int64_t rows, int64_t cols, const S
     const T *y = (const T *)p[1], *gy = (const T *)p[2];
     (void)s;
     for (; rows--; gx += cols, y += cols, gy += cols) {
-        T dot = 0;
-        _Pragma("omp simd reduction(+ : dot)") for (int64_t j = 0; j < cols; j++)
-            dot += y[j] * gy[j];
+        const T dot = F(row_dot)(y, gy, cols);
         for (int64_t j = 0; j < cols; j++) gx[j] = y[j] * (gy[j] - dot);
     }
 }
@@ -116,10 +107,8 @@ TT_KERNEL void K(log_softmax_backward)(char **p, int64_t rows, int64_t cols,
     const T *y = (const T *)p[1], *gy = (const T *)p[2];
     (void)s;
     for (; rows--; gx += cols, y += cols, gy += cols) {
-        T total = 0;
-        _Pragma("omp simd reduction(+ : total)") for (int64_t j = 0; j < cols; j++)
-            total += gy[j];
-        for (int64_t j = 0; j < cols; j++) gx[j] = gy[j] - F(exp)(y[j]) * total;
+        const T total = F(row_sum)(gy, cols);
+        for (int64_t j = 0; j < cols; j++) gx[j] = gy[j] - F(exp_negative)(y[j]) * total;
     }
 }
 #endif

@@ -13,10 +13,11 @@ from tinytorch._core.ops.compare cimport (
 from tinytorch._core.ops.elementwise cimport PROMOTE, deliver
 from tinytorch._core.ops.pointwise cimport (
     INPUT, NO_BOOLS, ONLY_FLOATS, OUTPUT, Loops, Op, Slope, apply, c_exp, c_sigmoid,
-    define, describe_twins)
+    define, describe_twins, result)
 from tinytorch._core.ops.rounding cimport c_abs
 from tinytorch._core.ops.select cimport c_where, c_where_number
 from tinytorch._core.ops.special cimport c_erf
+from tinytorch._core.ops.shape cimport dtype_word
 from tinytorch._core.tensor cimport Tensor
 from tinytorch._core.types cimport BF16, BOOL, F16, F64, U8
 
@@ -28,7 +29,7 @@ FUNCTIONAL = [
     "relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "elu", "elu_", "celu", "celu_",
     "selu", "selu_", "gelu", "silu", "mish", "softplus", "softsign", "hardtanh",
     "hardtanh_", "hardswish", "hardsigmoid", "hardshrink", "softshrink", "tanhshrink",
-    "threshold", "threshold_", "logsigmoid"]
+    "threshold", "threshold_", "_threshold", "logsigmoid"]
 
 cdef extern from *:
     """
@@ -157,6 +158,8 @@ def threshold(Tensor input not None, double threshold, double value, bint inplac
     """Return the elements above `threshold`, and `value` in place of the others."""
     return apply(&THRESHOLD, input, input if inplace else None, threshold, value)
 
+_threshold = threshold  # PyTorch's functional has it under this name as well
+
 def threshold_(Tensor input not None, double threshold, double value):
     return apply(&THRESHOLD, input, input, threshold, value)
 
@@ -199,25 +202,21 @@ cdef Tensor d_shrink(Node node, Tensor gy, Tensor x):
     return c_where_number(
         c_logical_or(c_gt_number(x, node.f0), c_lt_number(x, -node.f0)), gy, 0)
 
-def hardshrink(Tensor input not None, double lambd=0.5):
+def hardshrink(Tensor input not None, double lambd=0.5, *, out=None):
     """Return the elements, those within ``[-lambd, lambd]`` as 0."""
-    return apply(&HARDSHRINK, input, None, lambd)
+    return deliver(apply(&HARDSHRINK, input, None, lambd), out)
 
-def softshrink(Tensor input not None, double lambd=0.5):
+def softshrink(Tensor input not None, double lambd=0.5, *, out=None):
     """Return the elements moved towards 0 by `lambd`, but not across it."""
     if not lambd >= 0:
         raise RuntimeError(
             f"lambda must be in range [0, {largest(input.code)}] for input dtype "
-            f"{type_name(input.code)}, but found {lambd:g}")
-    return apply(&SOFTSHRINK, input, None, lambd)
+            f"{dtype_word(input.code)}, but found {lambd:g}")
+    return deliver(apply(&SOFTSHRINK, input, None, lambd), out)
 
 cdef str largest(int code):
     return ("1.79769e+308" if code == F64 else "65504" if code == F16 else
             "3.38953e+38" if code == BF16 else "3.40282e+38")
-
-cdef str type_name(int code):
-    return ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char",
-            "Byte", "Bool")[code]
 
 
 cdef Op TANHSHRINK = define("tanhshrink", tanhshrink_loops, INPUT, d_tanhshrink, NULL, 13)
@@ -299,12 +298,12 @@ cdef Tensor d_gelu_tanh(Node node, Tensor gy, Tensor x):
     cdef Tensor curve = c_mul(c_mul(x, du), c_rsub_number(c_square(t), 1))
     return c_mul(gy, c_mul_number(c_add_number(c_add(t, curve), 1), 0.5))
 
-def gelu(Tensor input not None, *, str approximate="none"):
+def gelu(Tensor input not None, *, str approximate="none", out=None):
     """Return ``x * Phi(x)``, Phi the normal distribution; 'tanh' approximates it."""
     if approximate == "none":
-        return apply(&GELU, input, None)
+        return result(&GELU, input, out)
     if approximate == "tanh":
-        return apply(&GELU_TANH, input, None)
+        return result(&GELU_TANH, input, out)
     raise RuntimeError("approximate argument must be either none or tanh.")
 
 cdef Tensor c_gelu(Tensor x):
@@ -349,9 +348,9 @@ cdef Tensor d_softplus(Node node, Tensor gy, Tensor x):
     cdef Tensor z = c_mul_number(x, node.f0)
     return c_where(c_gt_number(z, node.f1), gy, c_mul(gy, c_sigmoid(z)))
 
-def softplus(Tensor input not None, double beta=1, double threshold=20):
+def softplus(Tensor input not None, double beta=1, double threshold=20, *, out=None):
     """Return ``log(1 + exp(beta * x)) / beta``, and x where ``beta * x > threshold``."""
-    return apply(&SOFTPLUS, input, None, beta, threshold)
+    return deliver(apply(&SOFTPLUS, input, None, beta, threshold), out)
 
 
 cdef Op LOG_SIGMOID = floats("log_sigmoid", log_sigmoid_loops, d_log_sigmoid,
@@ -361,9 +360,9 @@ cdef Tensor d_log_sigmoid(Node node, Tensor gy, Tensor x):
     """dy = sigmoid(-x) dx"""
     return c_mul(gy, c_sigmoid(c_neg(x)))
 
-def logsigmoid(Tensor input not None):
+def logsigmoid(Tensor input not None, *, out=None):
     """Return ``log(sigmoid(x))``, exact where the sigmoid is nearly 0 or 1."""
-    return apply(&LOG_SIGMOID, input, None)
+    return result(&LOG_SIGMOID, input, out)
 
 
 cdef Op SOFTSIGN = define(

@@ -78,10 +78,11 @@ cdef object pooled_adaptively(Tensor x, object output_size, int dims, str op, bi
                               bint return_indices):
     cdef Windows w
     cdef int64_t[5] sizes
-    cdef Tensor at = None
     memset(&w, 0, sizeof(Windows))
     w.dims = dims
     w.adaptive = True
+    if dims > 1 and isinstance(output_size, (tuple, list)) and x.rank <= len(output_size):
+        raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     if x.rank not in (dims + 1, dims + 2):
         if dims == 1:
             check_pool_rank(x, 1, op)
@@ -95,10 +96,7 @@ cdef object pooled_adaptively(Tensor x, object output_size, int dims, str op, bi
                      f"adaptive_{'avg' if mean else 'max'}_pool{max(dims, 2)}d", x.code)
     if mean:
         return c_mean_pool(x, sizes, &w)
-    if not return_indices:
-        return c_max_pool(x, sizes, &w, NULL)
-    y = c_max_pool(x, sizes, &w, &at)
-    return y, at
+    return c_max_pool(x, sizes, &w, return_indices)
 
 
 def adaptive_avg_pool1d(Tensor input not None, output_size):

@@ -10,3 +10,4 @@ cdef Tensor c_index_select(Tensor x, int dim, Tensor index)
 cdef Tensor c_index_spread(Tensor gy, int dim, int64_t size, Tensor index)
 cdef Tensor c_index_add(Tensor x, int dim, Tensor index, Tensor source, double alpha,
                         bint in_place)
+cdef int check_rows(Tensor x, int dim, Tensor index, Tensor source, str op=*) except -1

@@ -8,17 +8,17 @@ from libc.stdint cimport int64_t
 from tinytorch._core.autograd cimport (
     Node, attach, check_inplace, link, link_fitted, needs_grad, needs_grad2, new_node,
     save, saved, send, wants)
-from tinytorch._core.ops.advanced cimport index_aligned
 from tinytorch._core.ops.arithmetic cimport c_mul_number
 from tinytorch._core.ops.assign cimport (
-    check_overlap, check_range, fill_number, fitted, recorded, start)
+    check_overlap, check_range, fill_number, fitted, recorded, check_out, start)
 from tinytorch._core.ops.elementwise cimport Number, as_number, deliver
 from tinytorch._core.ops.points cimport (
     PUT_ADD, PUT_SET, first_outside, read_along, read_points, write_along, write_points)
 from tinytorch._core.ops.reduce cimport c_sum
-from tinytorch._core.ops.select cimport cast
+from tinytorch._core.ops.select cimport c_where_number, cast
 from tinytorch._core.ops.shape cimport (
-    c_reshape, contiguous, dtype_word, read_dim, save_sizes, saved_sizes, zeros)
+    c_reshape, contiguous, dtype_word, ones_like, read_dim, save_sizes, saved_sizes,
+    zeros)
 from tinytorch._core.tensor cimport Tensor, empty_beside, size_of, view
 from tinytorch._core.types cimport BOOL, BOOLS, FLOATS, I32, I64, MAX_DIMS, is_float
 
@@ -106,6 +106,7 @@ def index_select(Tensor input not None, dim, Tensor index not None, *, out=None)
     if input.rank == 0 and index.count != 1:
         raise RuntimeError("index_select(): Index to scalar can have only 1 value, got "
                            f"{index.count} value(s)")
+    check_out(out, input, index)
     return deliver(c_index_select(input, d, index), out)
 
 
@@ -115,27 +116,28 @@ cdef str shape_text(Tensor x):
     return str(list(size_of(x)))
 
 
-cdef int check_rows(Tensor x, int dim, Tensor index, Tensor source) except -1:
+cdef int check_rows(Tensor x, int dim, Tensor index, Tensor source,
+                    str op="index_add_") except -1:
     cdef int d
     cdef int64_t rows = source.sizes[dim] if source.rank > dim else 1
     if index.rank > 1:
         raise IndexError(
-            "index_add_(): Index is supposed to be a vector, but got dim: "
+            f"{op}(): Index is supposed to be a vector, but got dim: "
             f"{index.rank} with type: {dtype_word(index.code)} and size: "
             f"{shape_text(index)}")
     if index.code != I64 and index.code != I32:
-        raise RuntimeError("index_add_(): Expected dtype int32/int64 for index but got: "
+        raise RuntimeError(f"{op}(): Expected dtype int32/int64 for index but got: "
                            f"{dtype_word(index.code)}")
     if x.code != source.code:
         raise RuntimeError(
-            f"index_add_(): self ({dtype_word(x.code)}) and source "
+            f"{op}(): self ({dtype_word(x.code)}) and source "
             f"({dtype_word(source.code)}) must have the same scalar type")
     if source.rank and dim >= source.rank:
-        raise IndexError(f"index_add_(): Indexing dim {dim} is out of bounds of the "
+        raise IndexError(f"{op}(): Indexing dim {dim} is out of bounds of the "
                          f"source tensor with dim {source.rank}")
     if index.count != rows:
         raise RuntimeError(
-            f"index_add_(): Number of indices ({index.count}) should be equal to "
+            f"{op}(): Number of indices ({index.count}) should be equal to "
             f"source.size(dim): ({rows}), for dim: {dim}")
     if not same_rows(x, source, dim):
         raise RuntimeError(
@@ -353,12 +355,13 @@ cdef Tensor filled(Tensor x, int dim, Tensor index, Tensor value, bint in_place,
 
 cdef int index_fill_backward(Node node, Tensor gy) except -1:
     """dx = dy, 0 in the filled rows; dv = the sum of those rows of dy"""
-    cdef Tensor index = contiguous(as_vector(saved(node, 0))), rows
+    cdef Tensor index = saved(node, 0), mask
     if wants(node, 0):
         send(node, 0, filled(gy, <int>node.i0, index, zeros(0, NULL, gy, gy.code), False))
-    if wants(node, 1):
-        rows = gy if gy.rank == 0 else index_aligned(gy, [None] * node.i0 + [index])
-        send(node, 1, c_sum(rows))
+    if wants(node, 1):  # a row that is named twice counts once
+        mask = filled(zeros(gy.rank, gy.sizes, gy, BOOL), <int>node.i0, index,
+                      ones_like(zeros(0, NULL, gy, BOOL)), True)
+        send(node, 1, c_sum(c_where_number(mask, gy, 0)))
     return 0
 
 

@@ -112,6 +112,11 @@ cdef object call_into(str name, Tensor x, object other, OfTensors tensors,
     return y
 
 
+cdef inline Tensor before(Tensor x, Tensor into):
+    """What to save of an input: a copy if it is about to be written."""
+    return gradient_ops.clone(x) if x is into else x
+
+
 cdef Tensor linked(Node node, Tensor y, Tensor a, Tensor b, Tensor into):
     if node is None:
         return y
@@ -297,7 +302,7 @@ cdef Tensor mul_tensors(Tensor a, Tensor b, Tensor into):
     if needs_grad2(a, b):
         node = new_node(mul_backward, b"MulBackward0")
         if b.flags & REQUIRES_GRAD:
-            save(node, 0, a)
+            save(node, 0, before(a, into))
         if a.flags & REQUIRES_GRAD:
             save(node, 1, b)
     return linked(node, binary(MUL, PROMOTE, a, b, NULL, into), a, b, into)
@@ -374,7 +379,7 @@ cdef Tensor square_into(Tensor x, Tensor into):
         check_inplace(into)
     if needs_grad(x):
         node = new_node(square_backward, b"PowBackward0")
-        save(node, 0, x)
+        save(node, 0, before(x, into))
     return linked(node, unary(SQUARE, PROMOTE, as_integers(x), into), x, None, into)
 
 
@@ -434,7 +439,7 @@ cdef Tensor div_tensors(Tensor a, Tensor b, Tensor into):
     if needs_grad2(a, b):
         node = new_node(div_backward, b"DivBackward0")
         if b.flags & REQUIRES_GRAD:
-            save(node, 0, a)
+            save(node, 0, before(a, into))
         save(node, 1, b)
     return linked(node, binary(DIV, PROMOTE_FLOAT, a, b, NULL, into), a, b, into)
 
@@ -528,7 +533,7 @@ cdef Tensor whole(const Kernel* kernel, Tensor a, Tensor b, const Number* n,
         node.i0 = kernel == FMOD
         node.i1 = b is None and swapped
         node.f0 = 0 if n == NULL else n.f
-        save(node, 0, a)
+        save(node, 0, before(a, into))
         if b is not None:
             save(node, 1, b)
     if b is None and swapped:

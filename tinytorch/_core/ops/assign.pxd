@@ -16,3 +16,4 @@ cdef int refuse_repeats(Tensor y) except -1          # elements that share a pla
 cdef Tensor start(Tensor x, bint in_place)
 cdef Tensor recorded(Tensor y, Node node, bint in_place)
 cdef Number fitted(const Number* value, int code) noexcept  # as an element of the dtype
+cdef int check_out(object out, Tensor a, Tensor b) except -1  # b may be None

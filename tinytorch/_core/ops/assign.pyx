@@ -96,8 +96,24 @@ cdef int check_overlap(Tensor y, Tensor x) except -1:
     last_y = y.offset + y.count * itemsize[y.code]
     if x.offset >= last_y or y.offset >= last_x:
         return 0
-    if x.offset == y.offset and last_x == last_y:
+    if x.offset != y.offset or last_x != last_y:
+        refuse_overlap()
+    return 0
+
+
+cdef int check_out(object out, Tensor a, Tensor b) except -1:
+    """An out= tensor of ops whose order of reading and writing differ."""
+    cdef Tensor y
+    if not isinstance(out, Tensor):
         return 0
+    y = <Tensor>out
+    refuse_repeats(y)
+    if y.storage == a.storage or b is not None and y.storage == b.storage:
+        refuse_overlap()
+    return 0
+
+
+cdef int refuse_overlap() except -1:
     raise RuntimeError(
         "unsupported operation: some elements of the input tensor and the written-to "
         "tensor refer to a single memory location. Please clone() the tensor before "

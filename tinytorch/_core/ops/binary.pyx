@@ -4,30 +4,31 @@ An op is one row, `Pair`: loop, node, promotion, and what it refuses.  All keep 
 inputs; a derivative that nobody needs costs nothing.
 """
 
-from libc.math cimport M_LN2, NAN
-from libc.stdint cimport int64_t
+from libc.math cimport M_LN2
 
 from tinytorch._core.autograd cimport (
-    Backward, Node, attach, check_inplace, grad_mode, link, needs_grad, needs_grad2,
-    new_node, save, saved, send, wants)
+    Backward, Node, check_inplace, grad_mode, needs_grad, needs_grad2, new_node, save,
+    saved, send, wants)
 from tinytorch._core.executor cimport (
-    Driver, Kernel, View, pointwise, register_kernel, run, view_of)
+    Kernel, View, pointwise, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport (
     c_add, c_add_number, c_div, c_div_number, c_mul, c_mul_number, c_neg, c_square, c_sub,
     linked)
 from tinytorch._core.ops.compare cimport (
     c_eq, c_eq_number, c_ge, c_isnan, c_le, c_logical_and, c_logical_not,
-    c_le_number, c_logical_or, c_lt, c_ne_number)
+    c_le_number, c_logical_or, c_lt, c_ne, c_ne_number)
 from tinytorch._core.ops.elementwise cimport (
-    PROMOTE, PROMOTE_FLOAT, Number, as_number, as_tensor, binary, code_with_tensor,
-    deliver, number_of_float, ternary)
+    PROMOTE, PROMOTE_FLOAT, as_tensor, binary, code_with_tensor, deliver, ternary, unary)
 from tinytorch._core.ops.pointwise cimport (
-    NO_BOOLS, NO_INTEGERS, ONLY_FLOATS, Loops, c_exp, c_log, c_log1p, c_sigmoid,
+    NO_BOOLS, NO_INTEGERS, ONLY_FLOATS, Loops, c_exp2, c_log, c_log1p, c_sigmoid,
     describe_twins, refuse_dtype, save_input, zeros_like)
 from tinytorch._core.ops.select cimport c_where, c_where_number
-from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, empty_as
+from tinytorch._core.ops.shape cimport c_to
+from tinytorch._core.tensor cimport Tensor, empty_as
 from tinytorch._core.types cimport (
-    BOOL, BOOLS, I32, INTEGERS, category_of, is_float)
+    BOOLS, I32, INTEGERS, category_of, compute_of, is_float)
+
+from tinytorch._core.return_types import named_result
 
 __all__ = [
     "maximum", "minimum", "fmax", "fmin", "atan2", "arctan2", "hypot", "copysign",
@@ -49,6 +50,7 @@ cdef extern from *:
     TT_FLOAT_LOOPS(atan2) TT_FLOAT_LOOPS(hypot) TT_FLOAT_LOOPS(copysign)
     TT_FLOAT_LOOPS(nextafter) TT_FLOAT_LOOPS(ldexp) TT_FLOAT_LOOPS(logaddexp)
     TT_FLOAT_LOOPS(logaddexp2) TT_FLOAT_LOOPS(xlogy) TT_FLOAT_LOOPS(xlog1py)
+    INT_ZIP(heaviside, a == 0 ? b : a > 0)
     TT_INT_LOOPS(gcd) TT_INT_LOOPS(lcm) TT_LOOPS(heaviside)
     TT_FLOAT_LOOPS(mantissa) TT_FLOAT_LOOPS(exponent)
     """
@@ -56,6 +58,10 @@ cdef extern from *:
     Loops atan2_loops, hypot_loops, copysign_loops, nextafter_loops, ldexp_loops
     Loops logaddexp_loops, logaddexp2_loops, xlogy_loops, xlog1py_loops, gcd_loops
     Loops lcm_loops, heaviside_loops, mantissa_loops, exponent_loops
+
+
+cdef enum:
+    NO_FLOATS = 8         # beside NO_BOOLS and NO_INTEGERS
 
 
 cdef struct Pair:
@@ -94,10 +100,6 @@ cdef Tensor join(const Pair* op, Tensor a, Tensor b, Tensor into):
         save_input(node, 0, a, into)
         save_input(node, 1, b, into)
     return linked(node, binary(op.kernel, op.rule, a, b, NULL, into), a, b, into)
-
-
-cdef enum:
-    NO_FLOATS = 8
 
 
 # ---- extrema ----
@@ -248,7 +250,7 @@ cdef int copysign_backward(Node node, Tensor gy) except -1:
 cdef int ldexp_backward(Node node, Tensor gy) except -1:
     """d(a 2^b) = 2^b da + log(2) y db"""
     cdef Tensor a = saved(node, 0), b = saved(node, 1)
-    cdef Tensor power = c_exp(c_mul_number(b, M_LN2))
+    cdef Tensor power = c_exp2(c_to(b, gy.code))
     if wants(node, 0):
         send(node, 0, c_mul(gy, power))
     if wants(node, 1):
@@ -256,8 +258,8 @@ cdef int ldexp_backward(Node node, Tensor gy) except -1:
     return 0
 
 cdef int nextafter_backward(Node node, Tensor gy) except -1:
-    """dy = da: a step of one unit in the last place is nothing"""
-    send(node, 0, gy)
+    """dy = da where a != b, for a step of one unit in the last place is nothing"""
+    send(node, 0, c_where_number(c_ne(saved(node, 0), saved(node, 1)), gy, 0))
     return send(node, 1, zeros_like(gy))
 
 cdef int heaviside_backward(Node node, Tensor gy) except -1:
@@ -404,6 +406,8 @@ def lcm_(Tensor self not None, Tensor other not None):
 cdef Kernel* MANTISSA = register_kernel("mantissa", pointwise, mantissa_loops, 0, 2)
 cdef Kernel* EXPONENT = register_kernel("exponent", pointwise, exponent_loops, 0, 2)
 
+FREXP = named_result("frexp", "mantissa exponent")
+
 def frexp(Tensor input not None, *, out=None):
     """Return (mantissa, exponent) with ``input = mantissa * 2 ** exponent``."""
     cdef Node node = None
@@ -420,8 +424,8 @@ def frexp(Tensor input not None, *, out=None):
         save(node, 0, e)
     y = linked(node, unary(MANTISSA, PROMOTE, input, None), input, None, None)
     if out is None:
-        return return_types.frexp((y, e))
-    return return_types.frexp((deliver(y, out[0]), deliver(e, out[1])))
+        return FREXP(y, e)
+    return FREXP(deliver(y, out[0]), deliver(e, out[1]))
 
 cdef int frexp_backward(Node node, Tensor gy) except -1:
     """dy = 2^-exponent dx"""

@@ -461,13 +461,11 @@ def arange(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, devi
                            f"{number_text(end)}")
     if (c.f > 0 and b.f < a.f) or (c.f < 0 and b.f > a.f):
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    if code == I64 and FLOATS not in (a.category, b.category, c.category):
-        count = (b.i - a.i + c.i - (1 if c.i > 0 else -1)) // c.i
-    elif is_float(code):
-        count = ceil((b.f - a.f) / c.f)
-    else:  # integer dtypes cut what they are given to integers first
+    if code == I64:  # cuts what it is given to integers first, unlike the other dtypes
         if c.i == 0:
             raise RuntimeError("step must be nonzero")
+        count = (b.i - a.i + c.i - (1 if c.i > 0 else -1)) // c.i
+    else:
         count = ceil((b.f - a.f) / c.f)
     if not count < 9e18:
         raise RuntimeError("invalid size, possible overflow?")

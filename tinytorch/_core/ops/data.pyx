@@ -98,6 +98,9 @@ cdef int code_of_leaf(object value) except -1:
         return I64
     if isinstance(value, str):
         raise TypeError("new(): invalid data type 'str'")
+    if isinstance(value, (list, tuple)):
+        raise TypeError(f"'{type(value).__name__}' object cannot be interpreted as an "
+                        "integer")
     raise RuntimeError(f"Could not infer dtype of {type(value).__name__}")
 
 
@@ -266,7 +269,8 @@ cdef Tensor from_sequence(object value, int code):
         if code < 0:
             code = get_default_dtype_code()
     y = empty(rank, sizes, code)
-    store_all(value, rank, sizes, data(y), code, 0)
+    if y.count:
+        store_all(value, rank, sizes, data(y), code, 0)
     return y
 
 
@@ -444,8 +448,6 @@ cdef Tensor taken(object value, int code):
         y = <Tensor>value
     elif is_array(value):
         y = over_array(value)
-    elif isinstance(value, (bytearray, memoryview)) and not isinstance(value, bytes):
-        y = over_array(memoryview(value))
     else:
         return from_sequence(value, code)
     return y

@@ -7,7 +7,8 @@ from tinytorch._core.autograd cimport (
     send, wants)
 from tinytorch._core.executor cimport copy_into
 from tinytorch._core.ops.advanced cimport index_embed
-from tinytorch._core.ops.assign cimport check_overlap, recorded, start
+from tinytorch._core.ops.assign cimport (
+    check_overlap, recorded, check_out, start)
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.points cimport (
     PUT_ADD, PUT_SET, first_outside, read_points, write_points)
@@ -75,6 +76,7 @@ cdef int take_backward(Node node, Tensor gy) except -1:
 def take(Tensor input not None, Tensor index not None, *, out=None):
     """Return the elements of the flattened input at the indices, in their shape."""
     check_long(index, "take")
+    check_out(out, input, index)
     return deliver(c_take(input, index), out)
 
 

@@ -12,7 +12,7 @@ from tinytorch._core.executor cimport (
     Driver, Kernel, Scalar, View, copy_into, register_kernel, run, tt_parallel_for,
     view_of)
 from tinytorch._core.ops.assign cimport (
-    c_copy_, check_overlap, check_range, fill_number, recorded, start)
+    c_copy_, check_out, check_overlap, check_range, fill_number, recorded, start)
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, broadcast_with, deliver)
 from tinytorch._core.ops.index cimport c_slice
@@ -54,6 +54,14 @@ cdef Tensor long_index(Tensor index):
 
 cdef str shape_text(Tensor x):
     return str(list(size_of(x)))
+
+
+cdef str c_name(int code):
+    return (<str>c_names[code])
+
+
+cdef tuple c_names = ("float", "double", "c10::Half", "c10::BFloat16", "long int", "int",
+                      "short int", "signed char", "unsigned char", "bool")
 
 
 cdef int refuse_index(Tensor x, int dim, Tensor index) except -1:
@@ -101,10 +109,10 @@ cdef int gather_backward(Node node, Tensor gy) except -1:
 
 cdef int check_gather(Tensor x, int dim, Tensor index) except -1:
     cdef int d
-    if index.code != I64 and index.code != I32:
-        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     if index.count == 0:
         return 0
+    if index.code != I64 and index.code != I32:
+        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     if max(x.rank, 1) != max(index.rank, 1):
         raise RuntimeError("Index tensor must have the same number of dimensions as "
                            "input tensor")
@@ -129,11 +137,18 @@ def gather(Tensor input not None, dim, Tensor index not None, *, sparse_grad=Fal
     if sparse_grad:
         raise NotImplementedError("gather(): sparse gradients are not supported")
     check_gather(input, d, index)
+    if isinstance(out, Tensor) and (<Tensor>out).code != input.code:
+        raise RuntimeError(f"Expected out tensor to have dtype {c_name(input.code)}, but "
+                           f"got {c_name((<Tensor>out).code)} instead")
+    check_out(out, input, index)
     return deliver(c_gather(input, d, index), out)
 
 
 def take_along_dim(Tensor input not None, Tensor indices not None, dim=None, *, out=None):
-    """Return the elements at `indices` along `dim`; other dimensions broadcast."""
+    """Return the elements at `indices` along `dim`; other dimensions broadcast.
+
+    Indices are taken modulo the dimension's size, as PyTorch does.
+    """
     cdef int64_t[2 * MAX_DIMS] sizes
     cdef int d, k, rank
     cdef Tensor x = input, index = indices
@@ -156,7 +171,8 @@ def take_along_dim(Tensor input not None, Tensor indices not None, dim=None, *, 
     sizes[d] = x.sizes[d]
     x = c_expand(x, rank, sizes)
     sizes[d] = index.sizes[d]
-    return deliver(c_gather(x, d, c_expand(index, rank, sizes)), out)
+    return deliver(c_gather(x, d, c_expand(index, rank, sizes).remainder(
+        x.sizes[d])), out)
 
 
 cdef Tensor along_one(Tensor x, int dim):
@@ -174,7 +190,7 @@ cdef int check_scatter(Tensor x, int dim, Tensor index, Tensor source) except -1
     """source is None for a number."""
     cdef int d
     cdef bint fits = True
-    if index.code != I64 and index.code != I32:
+    if index.count and index.code != I64 and index.code != I32:
         raise RuntimeError("scatter(): Expected dtype int32/int64 for index")
     if source is not None and x.code != source.code:
         raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")

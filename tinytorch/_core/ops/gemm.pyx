@@ -1,13 +1,13 @@
 """The product of two matrices, and the linear layer:  y = x w' + b."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Node, attach, link, needs_grad, needs_grad2, new_node, save, saved, send, wants)
+    Node, attach, grad_mode, link, needs_grad, needs_grad2, new_node, save, saved, send, wants)
 from tinytorch._core.blas cimport ensure_blas, gemm, wants_blas
 from tinytorch._core.executor cimport (
-    Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
+    TT_OK, Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport c_add
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.reduce cimport c_sum
@@ -23,6 +23,11 @@ FUNCTIONAL = ["linear"]
 
 
 # ---- CPU kernels ----
+
+cdef extern from "linear.h" nogil:
+    void sum_rows_f32(float* y, const float* g, int64_t rows, int64_t cols)
+    void sum_rows_f64(double* y, const double* g, int64_t rows, int64_t cols)
+
 
 cdef inline int compute_dtype(const KernelCall* call) noexcept nogil:
     return I64 if call.compute == COMPUTE_I64 else call.compute
@@ -62,10 +67,46 @@ cdef double linear_flops(const KernelCall* call) noexcept nogil:
     return 2.0 * call.operand[0].numel * call.operand[2].shape[1]
 
 
+cdef int linear_backward_driver(const KernelCall* call) noexcept nogil:
+    """gx = gy w, gw = gy' x, gb = sum of gy; scalar: bits of those that are wanted.
+
+    Operands: the wanted ones of gx, gw, gb; then gy, x, w.
+    """
+    cdef int64_t wanted = call.scalar[0].i
+    cdef const View* out = call.operand
+    cdef const View* gy = &call.operand[call.outputs]
+    cdef const View* x = gy + 1
+    cdef const View* w = gy + 2
+    cdef int64_t m = w.shape[0], k = w.shape[1], rows = gy.numel // m
+    cdef int dtype = compute_dtype(call)
+    if wanted & 1:
+        gemm(dtype, False, False, rows, k, m, 1, gy.data, m, w.data, k, 0, out.data, k)
+        out += 1
+    if wanted & 2:
+        gemm(dtype, True, False, m, k, rows, 1, gy.data, m, x.data, k, 0, out.data, k)
+        out += 1
+    if wanted & 4:
+        if dtype == F32:
+            sum_rows_f32(<float*>out.data, <const float*>gy.data, rows, m)
+        else:
+            sum_rows_f64(<double*>out.data, <const double*>gy.data, rows, m)
+    return TT_OK
+
+
+cdef double linear_backward_flops(const KernelCall* call) noexcept nogil:
+    cdef int64_t wanted = call.scalar[0].i
+    cdef double product = 2.0 * call.operand[call.outputs].numel \
+        * call.operand[call.outputs + 2].shape[1]
+    return product * ((wanted & 1) + (wanted >> 1 & 1))
+
+
 cdef Kernel* GEMM = register_kernel("gemm", <Driver>gemm_driver, NULL)
 GEMM.count_flops = gemm_flops
 cdef Kernel* LINEAR = register_kernel("linear", <Driver>linear_driver, NULL)
 LINEAR.count_flops = linear_flops
+cdef Kernel* LINEAR_BACKWARD = register_kernel(
+    "linear_backward", <Driver>linear_backward_driver, NULL)
+LINEAR_BACKWARD.count_flops = linear_backward_flops
 
 
 # ---- the product of two matrices ----
@@ -289,8 +330,11 @@ cdef Tensor as_rows(Tensor x):
 
 cdef int linear_backward(Node node, Tensor gy) except -1:
     """d(x w' + b) = dx w' + x dw' + db"""
-    cdef Tensor g = as_rows(gy), x, w
+    cdef Tensor g, x, w
     cdef int64_t[MAX_DIMS] shape
+    if not grad_mode() and gy.count:
+        return linear_backward_fused(node, contiguous(gy))
+    g = as_rows(gy)
     if wants(node, 0):
         w = saved(node, 1)
         x = c_mm(g, False, w, False)
@@ -302,7 +346,60 @@ cdef int linear_backward(Node node, Tensor gy) except -1:
     if wants(node, 1):
         send(node, 1, c_mm(g, True, as_rows(saved(node, 0)), False))
     if wants(node, 2):
-        send(node, 2, c_sum(g, 1))  # over dimension 0
+        send(node, 2, c_sum(g, (<uint64_t>1 << (g.rank - 1)) - 1))
+    return 0
+
+
+cdef int linear_backward_fused(Node node, Tensor gy) except -1:
+    """All three gradients in one call."""
+    cdef View[6] v
+    cdef Scalar wanted
+    cdef Tensor x = None, w = None, gx = None, gw = None, gb = None
+    cdef int64_t[MAX_DIMS] shape
+    cdef int64_t m = gy.sizes[gy.rank - 1], k
+    cdef int n = 0
+    wanted.i = 0
+    if wants(node, 1):
+        x = contiguous(saved(node, 0))
+        k = x.sizes[x.rank - 1]
+    if wants(node, 0):
+        w = contiguous(saved(node, 1))
+        k = w.sizes[1]
+        memcpy(shape, gy.sizes, gy.rank * sizeof(int64_t))
+        shape[gy.rank - 1] = k
+        gx = empty_beside(gy, gy.rank, shape, gy.code)
+        view_of(&v[n], gx)
+        n += 1
+        wanted.i |= 1
+    if x is None and w is None:  # only the bias is trained
+        send(node, 2, c_sum(gy, (<uint64_t>1 << (gy.rank - 1)) - 1))
+        return 0
+    if wants(node, 1):
+        shape[0], shape[1] = m, k
+        gw = empty_beside(gy, 2, shape, gy.code)
+        view_of(&v[n], gw)
+        n += 1
+        wanted.i |= 2
+    if wants(node, 2):
+        gb = empty_beside(gy, 1, &m, gy.code)
+        view_of(&v[n], gb)
+        n += 1
+        wanted.i |= 4
+    view_of(&v[n], gy)
+    # The kernel reads sizes from w and data from what it needs: gw has w's shape, and
+    # an operand that is not read may be any.
+    view_of(&v[n + 1], gy if x is None else x)
+    view_of(&v[n + 2], gw if w is None else w)
+    if wants_blas(gy.code, gy.count // m, m, k):
+        ensure_blas()
+    run(LINEAR_BACKWARD, v, n + 3, n, &wanted, 1, compute_of[gy.code],
+        gy.storage.device)
+    if gx is not None:
+        send(node, 0, gx)
+    if gw is not None:
+        send(node, 1, gw)
+    if gb is not None:
+        send(node, 2, gb)
     return 0
 
 

@@ -83,8 +83,8 @@ cdef int check_derivable(Tensor x) except -1:
             "no_grad block (if you don't want the inplace to be tracked) or both "
             "outside (if you want the inplace to be tracked).")
     raise RuntimeError(
-        f"Output {x.output} of {(<Node>x.node).name()} is a view and its base or another "
-        "view of its base has been modified inplace. This view is the output of a "
+        f"Output {x.output} of {(<Node>x.node).name().partition('Backward')[0]} is a "
+        "view and its base or another view of its base has been modified inplace. This view is the output of a "
         "function that returns multiple views. Such functions do not allow the output "
         "views to be modified inplace. You should replace the inplace operation by an "
         "out-of-place one.")

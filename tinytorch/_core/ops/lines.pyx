@@ -11,6 +11,7 @@ from tinytorch._core.autograd cimport (
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, tt_parallel_for,
     view_of)
+from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.shape cimport contiguous
 from tinytorch._core.tensor cimport INFERENCE, Tensor, empty_beside, set_sizes
 from tinytorch._core.threads cimport parallel_for
@@ -124,3 +125,8 @@ cdef Tensor put_along(Tensor g, Tensor index, int dim, int64_t n):
 cdef int put_backward(Node node, Tensor gy) except -1:
     """gg[k] = gy[index[k]]"""
     return send(node, 0, take_along(gy, saved(node, 0), node.i0))
+
+
+def delivered(Tensor y not None, out):
+    """Return y, or `out` filled with it: for compositions written in Python."""
+    return deliver(y, out)

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, intptr_t
 
-from tinytorch._core.autograd cimport check_inplace, grad_mode
+from tinytorch._core.autograd cimport grad_mode
 from tinytorch._core.ops.shape cimport read_int, read_sizes, unpack
 from tinytorch._core.storage cimport resize
 from tinytorch._core.tensor cimport (
@@ -63,7 +63,7 @@ def set_(Tensor self not None, source=None, storage_offset=0, size=None, stride=
     cdef int rank = 1, d
     cdef Tensor x, shown
     if self.flags & REQUIRES_GRAD and grad_mode():
-        check_inplace(self)
+        raise RuntimeError("derivative for set_ is not implemented")
     if source is None:
         self.data = empty(1, &n, self.code)
         return self

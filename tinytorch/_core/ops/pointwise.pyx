@@ -16,6 +16,7 @@ from tinytorch._core.ops.arithmetic cimport (
     c_add_number, c_div, c_div_number, c_mul, c_mul_number, c_neg, c_rsub_number,
     c_square)
 from tinytorch._core.ops.elementwise cimport PROMOTE, PROMOTE_FLOAT, binary, deliver, unary
+from tinytorch._core.ops.shape cimport dtype_word
 from tinytorch._core.tensor cimport Tensor, empty_like
 from tinytorch._core.types cimport (
     BF16, BOOL, BOOLS, COMPUTE_I64, F16, INTEGERS, category_of, compute_of)
@@ -153,13 +154,9 @@ cdef int check_dtype(const Op* op, Tensor x) except -1:
     return 0
 
 
-cdef tuple type_names = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short",
-                         "Char", "Byte", "Bool")
-
-
 cdef int refuse_dtype(const char* name, int code) except -1:
     raise NotImplementedError(
-        f"\"{name.decode()}_cpu\" not implemented for '{type_names[code]}'")
+        f"\"{name.decode()}_cpu\" not implemented for '{dtype_word(code)}'")
 
 
 cdef int describe_twins(dict names, object methods) except -1:

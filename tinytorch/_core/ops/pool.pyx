@@ -8,6 +8,7 @@ from tinytorch._core.autograd cimport (
     Backward, Node, attach, link, needs_grad, new_node, save, saved, send)
 from tinytorch._core.executor cimport (
     Kernel, KernelCall, Scalar, View, copy_into, register_kernel, run, view_of)
+from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.shape cimport read_int
 from tinytorch._core.ops.window cimport (
     compute_code, fresh, launch, operand, packed, read_axes, refuse_dtype, sizes_text)
@@ -72,9 +73,8 @@ cdef const char* title_of(const Windows* w, bint mean) noexcept:
             b"MaxPool2DWithIndicesBackward0")
 
 
-cdef Tensor c_max_pool(Tensor x, const int64_t* sizes, const Windows* w, Tensor* at):
-    """The maxima; `at` is filled with their places, unless it is NULL and no grad is
-    needed."""
+cdef object c_max_pool(Tensor x, const int64_t* sizes, const Windows* w,
+                       bint with_places):
     cdef Scalar[MOST_SCALARS] s
     cdef View[3] v
     cdef int n = 0
@@ -91,7 +91,7 @@ cdef Tensor c_max_pool(Tensor x, const int64_t* sizes, const Windows* w, Tensor*
         link(node, 0, x)
     view_of(&v[n], target)
     n += 1
-    if at != NULL or node is not None:
+    if with_places or node is not None:
         places = fresh(x, x.rank, sizes, I64)
         view_of(&v[n], places)
         n += 1
@@ -99,12 +99,10 @@ cdef Tensor c_max_pool(Tensor x, const int64_t* sizes, const Windows* w, Tensor*
     run(MAX, v, n + 1, n, s, scalars_of(w, s), compute_of[code], x.storage.device)
     if target is not y:
         copy_into(y, target)
-    if at != NULL:
-        at[0] = places
     if node is not None:
         save(node, 0, places)
         attach(y, node)
-    return y
+    return (y, places) if with_places else y
 
 
 cdef int max_backward(Node node, Tensor gy) except -1:
@@ -302,19 +300,31 @@ cdef str cross(int n, const int64_t* sizes):
     return "x".join([str(sizes[a]) for a in range(n)])
 
 
-cdef int check_windows(Tensor x, const Windows* w, const int64_t* sizes) except -1:
+cdef int check_positive(int dims, const int64_t* values, str name, str letter) except -1:
+    cdef int a, shown = max(dims, 2)
+    for a in range(dims):
+        if values[a] > 0:
+            continue
+        axes = ("T", "H", "W")[3 - shown:]
+        given = [1] * (shown - dims) + [values[i] for i in range(dims)]
+        text = " ".join([f"{letter}{axis}: {v}" for axis, v in zip(axes, given)])
+        raise RuntimeError(f"{name} should be greater than zero, but got {text}")
+    return 0
+
+
+cdef int check_windows(Tensor x, const Windows* w, const int64_t* sizes,
+                       str speaker) except -1:
+    """`speaker` complains in the case of three axes."""
     cdef int a, first = x.rank - w.dims - 1
-    cdef int shown = max(w.dims, 2)
-    for name, value, letter in (("kernel size", w.kernel, "k"), ("stride", w.stride, "d"),
-                                ("dilation", w.dilation, "dilation")):
-        for a in range(w.dims):
-            if value[a] > 0:
-                continue
-            axes = ("T", "H", "W")[3 - shown:]
-            given = [1] * (shown - w.dims) + [value[i] for i in range(w.dims)]
-            text = " ".join([f"{letter}{axis}: {v}" for axis, v in zip(axes, given)])
-            raise RuntimeError(f"{name} should be greater than zero, but got {text}")
+    check_positive(w.dims, w.kernel, "kernel size", "k")
+    check_positive(w.dims, w.stride, "stride", "d")
+    check_positive(w.dims, w.dilation, "dilation", "dilation")
     for a in range(first, x.rank):
+        if x.sizes[a] == 0 and w.dims == 3:
+            raise RuntimeError(
+                f"{speaker}(): Expected input's non-batch dimensions to have positive "
+                f"length, but input has a shape of {sizes_text(x)} and non-batch dimension "
+                f"{a - first} has length zero!")
         if x.sizes[a] == 0:
             raise RuntimeError(
                 f"Expected {w.dims + 1}D or {w.dims + 2}D (batch mode) tensor with "
@@ -337,30 +347,28 @@ cdef object pooled_max(Tensor x, int dims, str op, object kernel, object stride,
                        bint return_indices):
     cdef Windows w
     cdef int64_t[5] sizes
-    cdef Tensor at = None
-    cdef bint plain = dims == 1 and not return_indices and not needs_grad(x)
-    if dims == 1 and (x.rank not in (2, 3) or
-                      x.sizes[x.rank - 1] == 0 or x.sizes[x.rank - 2] == 0):
+    cdef bint bare = dims == 1 and not return_indices  # PyTorch has other checks for it
+    if bare and (x.rank not in (2, 3) or
+                 x.sizes[x.rank - 1] == 0 or x.sizes[x.rank - 2] == 0):
         raise RuntimeError(
             "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch "
             f"size for input, but got:{sizes_text(x)}")
     read_windows(&w, dims, op, kernel, stride, padding, dilation, ceil_mode)
+    if dims == 1:
+        check_pool_rank(x, 1, "max_pool1d_with_indices")
     if x.rank not in (dims + 1, dims + 2):
         raise RuntimeError(f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor "
                            "expected for input")
-    if dims == 1:
+    if bare:
         check_one_axis(&w)
     output_sizes(x, &w, sizes)
-    if dims == 1 and sizes[x.rank - 1] <= 0:
+    if bare and sizes[x.rank - 1] <= 0:
         raise RuntimeError(
             f"max_pool1d() Invalid computed output size: {sizes[x.rank - 1]}")
-    check_windows(x, &w, sizes)
-    if x.code == BOOL or plain and not is_float(x.code):
+    check_windows(x, &w, sizes, "max_pool3d_with_indices_out_cpu_template")
+    if x.code == BOOL or bare and not needs_grad(x) and not is_float(x.code):
         refuse_dtype("max_pool1d_impl" if dims == 1 else f"max_pool{dims}d", x.code)
-    if not return_indices:
-        return c_max_pool(x, sizes, &w, NULL)
-    y = c_max_pool(x, sizes, &w, &at)
-    return y, at
+    return c_max_pool(x, sizes, &w, return_indices)
 
 
 def max_pool1d(Tensor input not None, kernel_size, stride=None, padding=0, dilation=1,
@@ -452,7 +460,7 @@ cdef Tensor pooled_mean(Tensor x, int dims, str op, object kernel, object stride
             raise RuntimeError("divisor must be not zero")
     check_pool_rank(x, dims, op)
     output_sizes(x, &w, sizes)
-    check_windows(x, &w, sizes)
+    check_windows(x, &w, sizes, op)
     if not is_float(x.code) and x.code != I64:
         refuse_dtype("avg_pool3d_out_frame" if dims == 3 else "avg_pool2d", x.code)
     return c_mean_pool(x, sizes, &w)
@@ -471,7 +479,8 @@ def avg_pool1d(Tensor input not None, kernel_size, stride=None, padding=0,
 
 
 def avg_pool2d(Tensor input not None, kernel_size, stride=None, padding=0,
-               ceil_mode=False, count_include_pad=True, divisor_override=None):
+               ceil_mode=False, count_include_pad=True, divisor_override=None, *,
+               out=None):
     """Return the mean of each window over the last two axes.
 
     Args:
@@ -481,12 +490,13 @@ def avg_pool2d(Tensor input not None, kernel_size, stride=None, padding=0,
         count_include_pad: whether the zeros of the padding count.
         divisor_override: what to divide sums by instead of the number of elements.
     """
-    return pooled_mean(input, 2, "avg_pool2d", kernel_size, stride, padding, ceil_mode,
-                       count_include_pad, divisor_override)
+    return deliver(pooled_mean(input, 2, "avg_pool2d", kernel_size, stride, padding,
+                               ceil_mode, count_include_pad, divisor_override), out)
 
 
 def avg_pool3d(Tensor input not None, kernel_size, stride=None, padding=0,
-               ceil_mode=False, count_include_pad=True, divisor_override=None):
+               ceil_mode=False, count_include_pad=True, divisor_override=None, *,
+               out=None):
     """Return the mean of each window over the last three axes: see avg_pool2d."""
-    return pooled_mean(input, 3, "avg_pool3d", kernel_size, stride, padding, ceil_mode,
-                       count_include_pad, divisor_override)
+    return deliver(pooled_mean(input, 3, "avg_pool3d", kernel_size, stride, padding,
+                               ceil_mode, count_include_pad, divisor_override), out)

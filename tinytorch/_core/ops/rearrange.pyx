@@ -8,17 +8,18 @@ from tinytorch._core.autograd cimport (
 from tinytorch._core.executor cimport (
     Driver, Kernel, Scalar, View, copy_into, refuse_capture, register_kernel, run,
     view_of)
+from tinytorch._core.ops.convert cimport c_to_device
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.shape cimport (
-    c_clone, c_expand, c_flatten, c_reshape, c_unsqueeze, contiguous, read_dim, read_dims,
+    c_clone, c_expand, c_flatten, c_reshape, c_to, c_unsqueeze, contiguous, read_dim, read_dims,
     read_int, read_sizes, saved_sizes, save_sizes, unpack, wrap)
 from tinytorch._core.ops.strided cimport c_diagonal, on_diagonal
-from tinytorch._core.storage cimport META
+from tinytorch._core.storage cimport CPU, META
 from tinytorch._core.tensor cimport (
     INFERENCE, Tensor, data, empty_beside, empty_like, is_contiguous, size_of, view, wrote)
 from tinytorch._core.threads cimport parallel_for
-from tinytorch._core.types cimport I32, I64, MAX_DIMS, dtype_of, itemsize
+from tinytorch._core.types cimport I32, I64, MAX_DIMS, itemsize
 
 __all__ = ["flip", "fliplr", "flipud", "roll", "rot90", "tile", "repeat_interleave",
            "tril", "triu", "diag", "diag_embed", "diagflat"]
@@ -123,7 +124,7 @@ def rot90(Tensor input not None, k=1, dims=(0, 1)):
     a = read_dim(dims[0], input.rank, "rot90")
     b = read_dim(dims[1], input.rank, "rot90")
     both[0], both[1] = a, b
-    turns = read_int(k, "rot90", "k") % 4
+    turns = (read_int(k, "rot90", "k") % 4 + 4) % 4
     if turns == 1:
         return c_flip(input, 1, &b).transpose(a, b)
     if turns == 2:
@@ -388,8 +389,7 @@ cdef Tensor positions(Tensor repeats, object output_size):
     refuse_capture("repeat_interleave")
     if repeats.storage.device == META:
         raise NotImplementedError("repeat_interleave of a meta tensor depends on values")
-    counts = empty_beside(repeats, repeats.rank, repeats.sizes, I64)
-    copy_into(counts, repeats)
+    counts = contiguous(c_to(c_to_device(repeats, CPU, 0), I64))
     n = <int64_t*>data(counts)
     for i in range(counts.count):
         if n[i] < 0:
@@ -397,16 +397,14 @@ cdef Tensor positions(Tensor repeats, object output_size):
         total += n[i]
     if output_size is not None and output_size != total:
         raise RuntimeError("allocated size does not match required size")
-    y = empty_beside(repeats, 1, &total, I64)
+    y = empty_beside(counts, 1, &total, I64)
     p = <int64_t*>data(y)
     for i in range(counts.count):
         for k in range(n[i]):
             p[at] = i
             at += 1
-    wrote(y)
-    if repeats.code != I64:
-        return <Tensor>y.to(dtype_of(repeats.code))
-    return y
+    return c_to_device(c_to(y, repeats.code), repeats.storage.device,
+                       repeats.storage.index)
 
 
 cdef tuple dtype_names = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short",
@@ -503,7 +501,10 @@ def triu_(Tensor self not None, diagonal=0):
 cdef Tensor placed(Tensor x, int64_t offset, int a, int b):
     """x's last dimension as the diagonal of dimensions a and b of the result."""
     cdef int64_t n = x.sizes[x.rank - 1] + (offset if offset > 0 else -offset)
-    return on_diagonal(x, offset, a, b, n, n)
+    cdef Tensor y = on_diagonal(x, offset, a, b, n, n)
+    if y.node is not None:
+        (<Node>y.node).title = b"DiagEmbedBackward0"
+    return y
 
 
 def diag(Tensor input not None, diagonal=0, *, out=None):

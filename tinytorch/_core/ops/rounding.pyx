@@ -1,21 +1,22 @@
 """Magnitude, sign and rounding: abs, sign, floor, ceil, trunc, round, frac, nan_to_num."""
 
 from libc.float cimport DBL_MAX, FLT_MAX
+from libc.math cimport M_PI
 
-from tinytorch._core.autograd cimport Node
-from tinytorch._core.ops.arithmetic cimport c_mul
-from tinytorch._core.ops.compare cimport c_isfinite
-from tinytorch._core.ops.elementwise cimport PROMOTE, deliver
+from tinytorch._core.autograd cimport Node, needs_grad, new_node, send
+from tinytorch._core.ops.arithmetic cimport c_mul, linked
+from tinytorch._core.ops.compare cimport c_isfinite, c_isnan, c_lt_number
+from tinytorch._core.ops.elementwise cimport PROMOTE, Number, deliver, number_of_float
 from tinytorch._core.ops.pointwise cimport (
     INPUT, NO_BOOLS, NOTHING, ONLY_FLOATS, Loops, Op, apply, define, describe_twins, flat,
-    result)
-from tinytorch._core.ops.select cimport c_where_number
+    result, zeros_like)
+from tinytorch._core.ops.select cimport c_where_number, cast, choose
 from tinytorch._core.tensor cimport Tensor, operators
 from tinytorch._core.types cimport BF16, F16, F64
 
 __all__ = [
     "abs", "absolute", "sign", "sgn", "ceil", "floor", "trunc", "fix", "round", "frac",
-    "nan_to_num", "abs_", "ceil_", "floor_", "trunc_", "fix_", "round_", "frac_",
+    "nan_to_num", "angle", "abs_", "ceil_", "floor_", "trunc_", "fix_", "round_", "frac_",
     "nan_to_num_"]
 METHODS = [*__all__, "absolute_", "sign_", "sgn_"]
 SPECIAL = ["round"]
@@ -79,6 +80,30 @@ def sgn_(Tensor self not None): return apply(&SGN, self, self)
 
 cdef Tensor c_sign(Tensor x):
     return apply(&SIGN, x, None)
+
+
+# ---- the angle of a real number ----
+
+def angle(Tensor input not None, *, out=None):
+    """Return 0 for numbers that are not negative, pi for negative ones."""
+    return deliver(c_angle(input), out)
+
+cdef Tensor c_angle(Tensor x):
+    """NaN stays; integers become floats."""
+    cdef Node node = None
+    cdef Tensor y
+    cdef Number pi = number_of_float(M_PI), zero = number_of_float(0)
+    y = choose(c_lt_number(x, 0), None, &pi, None, &zero, None)
+    if x.code > BF16:
+        return y
+    y = choose(c_isnan(x), x, NULL, cast(y, x.code), NULL, None)
+    if needs_grad(x):
+        node = new_node(angle_backward, b"AngleBackward0")
+    return linked(node, y, x, None, None)
+
+cdef int angle_backward(Node node, Tensor gy) except -1:
+    """dy = 0"""
+    return send(node, 0, zeros_like(gy))
 
 
 # ---- rounding; integers are whole already ----

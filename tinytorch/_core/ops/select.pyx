@@ -18,12 +18,15 @@ from tinytorch._core.ops.elementwise cimport (
     code_with_tensor, deliver, number_of_float, same_device, take_result, ternary, unary)
 from tinytorch._core.ops.pointwise cimport (
     Loops, describe_twins, refuse_dtype, save_input)
+from tinytorch._core.ops.shape cimport dtype_word
 from tinytorch._core.tensor cimport Tensor, empty, empty_as, wrote
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
     BOOL, BOOLS, F64, FLOATS, I64, MAX_DIMS, U8, get_default_dtype_code, is_float)
 
 import warnings
+
+from tinytorch._core.binding import bind
 
 __all__ = ["where", "clamp", "clip", "clamp_min", "clamp_max"]
 METHODS = __all__[1:] + ["clamp_", "clip_", "clamp_min_", "clamp_max_"]
@@ -196,13 +199,16 @@ def where(Tensor condition not None, input=absent, other=absent, *, out=None):
             "instead.", UserWarning, stacklevel=2)
     elif condition.code != BOOL:
         raise RuntimeError("where expected condition to be a boolean tensor, but got a "
-                           f"tensor with dtype {type_name(condition.code)}")
+                           f"tensor with dtype {dtype_word(condition.code)}")
     return deliver(where_recorded(condition, x, &a, y, &b), out)
 
 
-cdef str type_name(int code):
-    return ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char",
-            "Byte", "Bool")[code]
+def where_method(Tensor self not None, Tensor condition not None, other):
+    """Return `self` where `condition` holds and `other` elsewhere."""
+    return where(condition, self, other)
+
+
+bind("where", where_method)  # its operands stand in another order than the function's
 
 
 # ---- clamp with numbers ----
@@ -280,6 +286,9 @@ cdef Tensor clamp_tensors(Tensor x, Tensor low, Tensor high, const char* title):
     """Either bound may be None."""
     cdef Node node = None
     cdef Tensor y
+    if (low is not None and high is not None and x.code == BOOL and low.code == BOOL
+            and high.code == BOOL):
+        refuse_dtype("clamp", BOOL)
     if (needs_grad(x) or low is not None and needs_grad(low)
             or high is not None and needs_grad(high)):
         node = new_node(clamp_tensors_backward, title)
@@ -294,8 +303,6 @@ cdef Tensor clamp_tensors(Tensor x, Tensor low, Tensor high, const char* title):
         y = binary(AT_MOST, PROMOTE, x, high, NULL, None)
     else:
         y = ternary(CLAMP_TENSOR, PROMOTE, x, low, high, None)
-    if y.code == BOOL:
-        refuse_dtype("clamp", BOOL)
     if node is None:
         return y
     link_fitted(node, 0, x, y)

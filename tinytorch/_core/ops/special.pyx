@@ -310,14 +310,16 @@ cdef Tensor d_i0e(Node node, Tensor gy, Tensor x):
 
 cdef Tensor d_i1(Node node, Tensor gy, Tensor x):
     """d I1(x) = (I0(x) - I1(x) / x) dx, and dx / 2 at 0"""
-    cdef Tensor slope = c_sub(apply(&I0, x, None), c_div(apply(&I1, x, None), x))
-    return c_mul(gy, c_where_number(c_ne_number(x, 0), slope, 0.5))
+    cdef Tensor away = c_ne_number(x, 0), z = c_where_number(away, x, 1)
+    cdef Tensor slope = c_sub(apply(&I0, z, None), c_div(apply(&I1, z, None), z))
+    return c_mul(gy, c_where_number(away, slope, 0.5))
 
 cdef Tensor d_i1e(Node node, Tensor gy, Tensor x):
     """d(e^-|x| I1(x)) = (e^-|x| I0(x) - y (sign(x) + 1 / x)) dx, and dx / 2 at 0"""
-    cdef Tensor slope = c_sub(apply(&I0E, x, None), c_mul(
-        apply(&I1E, x, None), c_add(c_sign(x), c_rdiv_number(x, 1))))
-    return c_mul(gy, c_where_number(c_ne_number(x, 0), slope, 0.5))
+    cdef Tensor away = c_ne_number(x, 0), z = c_where_number(away, x, 1)
+    cdef Tensor slope = c_sub(apply(&I0E, z, None), c_mul(
+        apply(&I1E, z, None), c_add(c_sign(z), c_rdiv_number(z, 1))))
+    return c_mul(gy, c_where_number(away, slope, 0.5))
 
 def i0(Tensor input not None, *, out=None):
     """Return the modified Bessel function of the first kind of order 0."""

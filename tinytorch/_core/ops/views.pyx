@@ -312,7 +312,10 @@ def mH(self):
 def expand(Tensor self not None, *size, bint implicit=False):
     """Return a view in which dimensions of size 1 are repeated; -1 keeps a size."""
     cdef int64_t[MAX_DIMS] sizes
-    cdef int rank = read_sizes(unpack(size), sizes, "expand")
+    cdef int rank
+    if not size:
+        raise TypeError('expand() missing 1 required positional arguments: "size"')
+    rank = read_sizes(unpack(size), sizes, "expand")
     return c_expand(self, rank, sizes)
 
 

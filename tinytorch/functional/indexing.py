@@ -1,0 +1,94 @@
+"""Tensors with a part replaced, and one-hot rows: compositions of views and copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinytorch._core.ops.creation import empty, zeros
+from tinytorch._core.tensor import Tensor
+from tinytorch._core.types import int64
+
+__all__ = ["as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_scatter"]
+METHODS = __all__
+FUNCTIONAL = ["one_hot"]
+
+
+def _replaced(whole: Tensor, part: Tensor, src: Tensor) -> Tensor:
+    """Return `whole`, a fresh copy, with `part`, a view of it, overwritten."""
+    if part.shape != src.shape:
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. "
+            f"src size = {list(src.shape)}, slice size = {list(part.shape)}")
+    part.copy_(src)
+    return whole
+
+
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """Return the input with ``input.select(dim, index)`` replaced by `src`.
+
+    Example:
+        >>> select_scatter(zeros(2, 2), ones(2), 0, 1).tolist()
+        [[0.0, 0.0], [1.0, 1.0]]
+    """
+    whole = input.clone()
+    return _replaced(whole, whole.select(dim, index), src)
+
+
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None,
+    end: int | None = None, step: int = 1,
+) -> Tensor:
+    """Return the input with ``input[start:end:step]``, along `dim`, replaced by `src`."""
+    whole = input.clone()
+    if not -whole.ndim <= dim < whole.ndim:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-whole.ndim}, "
+            f"{whole.ndim - 1}], but got {dim})")
+    key = (slice(None),) * (dim % whole.ndim) + (slice(start, end, step),)
+    return _replaced(whole, whole[key], src)
+
+
+def diagonal_scatter(
+    input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1,
+) -> Tensor:
+    """Return the input with ``input.diagonal(offset, dim1, dim2)`` replaced by `src`."""
+    whole = input.clone()
+    return _replaced(whole, whole.diagonal(offset, dim1, dim2), src)
+
+
+def as_strided_scatter(
+    input: Tensor, src: Tensor, size: Sequence[int], stride: Sequence[int],
+    storage_offset: int | None = None,
+) -> Tensor:
+    """Return the input with ``input.as_strided(...)`` replaced by `src`."""
+    whole = input.clone()
+    return _replaced(whole, whole.as_strided(size, stride, storage_offset), src)
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Return rows of zeros with a one where the int64 classes say.
+
+    Args:
+        tensor: Classes from 0 up.
+        num_classes: Length of the rows. Default: the largest class plus one.
+    """
+    if tensor.dtype != int64:
+        raise RuntimeError(
+            "one_hot is only applicable to index tensor of type LongTensor.")
+    if tensor.numel() == 0:
+        if num_classes <= 0:
+            raise RuntimeError(
+                "Can not infer total number of classes from empty tensor.")
+        return empty((*tensor.shape, num_classes), dtype=int64, device=tensor.device)
+    if tensor.device.type != "meta":
+        if int(tensor.min()) < 0:
+            raise RuntimeError("Class values must be non-negative.")
+        largest = int(tensor.max())
+        if num_classes == -1:
+            num_classes = largest + 1
+        elif num_classes < 1:
+            raise RuntimeError("num_classes should be positive")
+        elif largest >= num_classes:
+            raise RuntimeError("Class values must be smaller than num_classes.")
+    rows = zeros((*tensor.shape, num_classes), dtype=int64, device=tensor.device)
+    return rows.scatter_(-1, tensor.unsqueeze(-1), 1)
