@@ -18,13 +18,6 @@ __all__ = [
     "widened",
     "widened_leaf",
 ]
-    "compare_gradients",
-    "is_nearer",
-    "line",
-    "seeds_for",
-    "widened",
-    "widened_leaf",
-]
 
 
 def line(error: BaseException) -> str:

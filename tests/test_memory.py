@@ -211,7 +211,7 @@ def repeats(spec: Any, count: int) -> None:
         if spec.grad and y.requires_grad:
             tt.autograd.grad(y.sum(), inputs, allow_unused=True)
 
-    for _ in range(5):
+    for _ in range(100):  # fills Python's free lists
         once()
     before = held()
     blocks, counts = sys.getallocatedblocks(), [sys.getrefcount(x) for x in inputs]
@@ -219,7 +219,7 @@ def repeats(spec: Any, count: int) -> None:
         once()
     assert held() == before
     assert [sys.getrefcount(x) for x in inputs] == counts
-    assert sys.getallocatedblocks() - blocks < count // 4
+    assert sys.getallocatedblocks() - blocks < 20
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.id)
@@ -250,7 +250,7 @@ def test_repeats_of_the_op_database_leave_nothing(
         try:
             args, kwargs = to_tiny(((sample.input, *sample.args), sample.kwargs))
             function = translate(info.op)
-            for _ in range(3):
+            for _ in range(100):
                 function(*args, **kwargs)
         except (Missing, Refused, AttributeError, RuntimeError, TypeError, ValueError):
             continue  # test_opdb.py reports it

@@ -107,7 +107,7 @@ def test_wheel_holds_what_runs_and_nothing_else(wheel: pathlib.Path) -> None:
         assert any(
             n.startswith(f"{stem}.") and n.endswith((".so", ".pyd")) for n in names
         )
-    for path in (ROOT / "gpu").rglob("*.cu*"):
+    for path in [*(ROOT / "gpu").rglob("*.cu*"), *(ROOT / "gpu").rglob("*.py")]:
         assert f"tinytorch/gpu/{path.relative_to(ROOT / 'gpu').as_posix()}" in names
     for unwanted in (".c", ".pyx", ".h", ".html", ".orig", ".whl"):
         assert not [name for name in names if name.endswith(unwanted)]

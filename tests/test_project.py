@@ -137,6 +137,8 @@ TEST_LIMIT = 400
 # Over the guidance, each with its reason.
 LARGE: dict[str, str] = {
     "tests/op_specs.py": "the one table of all rows, formulas beside it",
+    "tests/test_inplace_autograd.py": "one list of small programs, read in order",
+    "tests/test_memory.py": "leaks, cycles, depth and failing allocations share loops",
 }
 
 

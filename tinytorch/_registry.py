@@ -20,6 +20,7 @@ FAMILIES = (
     "tinytorch._core.ops.arithmetic",
     "tinytorch._core.ops.pointwise",
     "tinytorch._core.ops.compare",
+    "tinytorch._core.ops.bits",
     "tinytorch._core.ops.select",
     "tinytorch._core.ops.combine",
     "tinytorch._core.ops.circular",
@@ -62,6 +63,7 @@ FAMILIES = (
     "tinytorch._core.ops.norms",
     "tinytorch._core.ops.matmul",
     "tinytorch.functional.arrange",
+    "tinytorch.functional.activation",
     "tinytorch.functional.indexing",
     "tinytorch.storage",
     "tinytorch.legacy_types",
@@ -74,6 +76,17 @@ FAMILIES = (
     "tinytorch._core.ops.patches",
     "tinytorch.functional.statistics",
     "tinytorch.functional.calculus",
+    "tinytorch._core.ops.resample",
+    "tinytorch._core.ops.grid",
+    "tinytorch.functional.images",
+    "tinytorch._core.ops.norm",
+    "tinytorch._core.ops.batch_norm",
+    "tinytorch.functional.normalization",
+    "tinytorch._core.ops.matrices",
+    "tinytorch._core.ops.triangular",
+    "tinytorch._core.ops.lu",
+    "tinytorch._core.ops.spectral",
+    "tinytorch._core.ops.linalg",
 )
 
 

@@ -189,7 +189,7 @@ def _rebuild(
 
 def _attributes(x: Tensor) -> dict[str, Any]:
     """What users have hung on a tensor."""
-    return dict(getattr(x, "__dict__", {}))
+    return {**x._extra.get("attributes", {}), **getattr(x, "__dict__", {})}
 
 
 def __reduce_ex__(self: Tensor, protocol: Any) -> Any:

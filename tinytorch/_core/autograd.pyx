@@ -514,6 +514,7 @@ cdef int check_inplace(Tensor x) except -1:
         if x.flags & NO_REBASE:
             refuse_no_grad_view()
         x.flags |= REQUIRES_GRAD  # the base got its history after this view was made
+        ops.derive_view(x)
     if x.flags & NO_REBASE and x.flags & REQUIRES_GRAD:
         raise RuntimeError(
             f"Output {x.output} of {op_name(x)} is a view and is being "
@@ -569,11 +570,16 @@ cdef int set_output_gradient(Node node, int nr, Tensor g) except -1:
 
 
 cdef int send(Node node, int i, Tensor g) except -1:
-    cdef Run run = <Run>tt_current_run
     if g is None or not wants(node, i):
         return 0
     if node.fits is not None and i < len(node.fits) and node.fits[i] is not None:
-        g = ops.fit(g, node.fits[i][0], node.fits[i][1])
+        return send_on(node, i, ops.fit(g, node.fits[i][0], node.fits[i][1]))
+    return send_on(node, i, g)
+
+
+cdef inline int send_on(Node node, int i, Tensor g) except -1:
+    """Apart from `send`, which would hold a g that it assigns to: accumulate() counts."""
+    cdef Run run = <Run>tt_current_run
     if run.intercepting is node:
         run.intercepted[i] = g
         return 0

@@ -2,6 +2,7 @@
 #ifndef TT_COPY_H
 #define TT_COPY_H
 #include "pointwise.h"
+#include "transpose.h"
 
 #define MOVE(bits)                                                                     \
     TT_KERNEL void gather_##bits(void *t, const void *f, int64_t n, int64_t step) {    \
@@ -54,6 +55,69 @@ static void tt_move_range(void *context, int64_t begin, int64_t end) {
     }
 }
 
+/* Exchange two dimensions of a call: elements are the same, visited in another order. */
+static void tt_swap_dims(Pointwise *p, int a, int b) {
+    int64_t n = p->shape[a];
+    p->shape[a] = p->shape[b];
+    p->shape[b] = n;
+    for (int k = 0; k < p->operands; k++) {
+        n = p->operand[k].step[a];
+        p->operand[k].step[a] = p->operand[k].step[b];
+        p->operand[k].step[b] = n;
+    }
+}
+
+static int tt_unit_dim(const Pointwise *p, int k) {
+    for (int d = p->dims - 1; d >= 0; d--)
+        if (p->operand[k].step[d] == 1 && p->shape[d] >= 8) return d;
+    return -1;
+}
+
+/* Arrange for y to run along the last dimension and x along the one before it; 0 if the
+   call is no transposition. */
+static int tt_find_transpose(Pointwise *p) {
+    int last = p->dims - 1, y = tt_unit_dim(p, 0), x = tt_unit_dim(p, 1);
+    if (x < 0 || y < 0 || x == y || p->operand[1].step[y] == 0) return 0;
+    if (y != last) {
+        tt_swap_dims(p, y, last);
+        if (x == last) x = y;
+    }
+    if (x != last - 1) tt_swap_dims(p, x, last - 1);
+    return 1;
+}
+
+static void tt_transpose_range(void *context, int64_t begin, int64_t end) {
+    const Pointwise *p = (const Pointwise *)context;
+    const PointwiseOperand *y = &p->operand[0], *x = &p->operand[1];
+    int cols = p->dims - 1, rows = cols - 1;
+    int64_t tiles = (p->shape[rows] + TT_TILE - 1) / TT_TILE;
+    for (int64_t unit = begin; unit < end; unit++) {
+        int64_t r = unit % tiles * TT_TILE, rest = unit / tiles;
+        int64_t to = r * y->step[rows], from = r;
+        int64_t n = p->shape[rows] - r < TT_TILE ? p->shape[rows] - r : TT_TILE;
+        for (int d = rows - 1; d >= 0; d--) {
+            to += rest % p->shape[d] * y->step[d];
+            from += rest % p->shape[d] * x->step[d];
+            rest /= p->shape[d];
+        }
+        for (int64_t c = 0; c < p->shape[cols]; c += TT_TILE) {
+            int64_t m = p->shape[cols] - c < TT_TILE ? p->shape[cols] - c : TT_TILE;
+            tt_transpose_tile[y->size](
+                y->data + (to + c) * y->size, y->step[rows],
+                x->data + (from + c * x->step[cols]) * y->size, x->step[cols], n, m);
+        }
+    }
+}
+
+static int tt_transpose(Pointwise *p, int64_t numel) {
+    int64_t cols = p->shape[p->dims - 1], rows = p->shape[p->dims - 2];
+    int64_t units = numel / (rows * cols) * ((rows + TT_TILE - 1) / TT_TILE);
+    int64_t grain = TT_GRAIN / (TT_TILE * cols) + 1;
+    if (numel <= TT_GRAIN) tt_transpose_range(p, 0, units);
+    else tt_parallel_for(tt_transpose_range, p, units, grain);
+    return TT_OK;
+}
+
 /* Same dtype: bytes move as they are.  Otherwise the pointwise driver converts. */
 static int copy_driver(const KernelCall *call) {
     const View *y = &call->operand[0], *x = &call->operand[1];
@@ -81,6 +145,7 @@ static int copy_driver(const KernelCall *call) {
             o->step[d] = d < shift || v->shape[d - shift] == 1 ? 0 : v->strides[d - shift];
     }
     tt_coalesce(&p);
+    if (p.dims > 1 && tt_find_transpose(&p)) return tt_transpose(&p, y->numel);
     for (int k = 0; k < 2; k++) {
         int64_t expected = 1;
         p.operand[k].direct = 1;

@@ -1,4 +1,4 @@
-/* The structures of DLPack, version 0: how libraries hand tensors to one another. */
+/* The structures of DLPack: how libraries hand tensors to one another. */
 #ifndef TT_DLPACK_H
 #define TT_DLPACK_H
 #include <stdint.h>
@@ -23,4 +23,18 @@ typedef struct DLManagedTensor {
     void *manager_ctx;
     void (*deleter)(struct DLManagedTensor *self);
 } DLManagedTensor;
+
+/* From version 1 on: says which, and whether the memory may be written. */
+typedef struct DLManagedTensorVersioned {
+    struct { uint32_t major, minor; } version;
+    void *manager_ctx;
+    void (*deleter)(struct DLManagedTensorVersioned *self);
+    uint64_t flags;
+    DLTensor dl_tensor;
+} DLManagedTensorVersioned;
+
+static inline void tt_dl_set_version(DLManagedTensorVersioned *managed) {
+    managed->version.major = 1;
+    managed->version.minor = 0;
+}
 #endif

@@ -121,6 +121,11 @@ static int find_driver(const KernelCall *call) {
     f.plan.width_x = tt_itemsize[x->dtype];
     tt_reduce_dims(&f.plan, y, x);
     tt_reduce_plan(&f.plan, y->numel);
+    if (f.plan.by_columns && f.plan.columns < 16 && f.plan.count >= 64) {
+        f.plan.by_columns = 0; /* too narrow: each column by itself, up to its find */
+        f.plan.units = y->numel;
+        f.plan.columns = f.plan.blocks = 1;
+    }
     const int64_t cost = f.plan.count * f.plan.columns;
     const int64_t grain = cost < TT_REDUCE_GRAIN ? TT_REDUCE_GRAIN / cost : 1;
     if (f.plan.units <= grain) tt_find_range(&f, 0, f.plan.units);

@@ -2,6 +2,8 @@
 
    grid_sample           y (N, C, points), x (N, C, ...), grid (N, points, dims)
    grid_sample_backward  gx, ggrid, gy, x, grid
+   grid_sample_double    ggy, gx, ggrid, gy, x, grid, v, u    the gradients of the
+                         second's inputs; v and u are those of its outputs
 
    Scalars: mode, padding, align_corners.  Coordinates are -1 to 1, that of the last
    axis first. */
@@ -19,7 +21,7 @@ typedef struct {
     int64_t n, channels, points, plane, in[3]; /* sizes in the order of coordinates */
     int64_t stride[3];
     int dims, mode, padding, align;
-    const char *x, *grid, *gy;
+    const char *x, *grid, *gy, *v, *u;
     char *y, *gx, *ggrid;
 } Grid;
 
@@ -54,5 +56,10 @@ static int grid_sample_driver(const KernelCall *call) {
 static int grid_sample_backward_driver(const KernelCall *call) {
     return call->compute == TT_COMPUTE_F64 ? grid_sample_backward_f64(call) :
                                              grid_sample_backward_f32(call);
+}
+
+static int grid_sample_double_driver(const KernelCall *call) {
+    return call->compute == TT_COMPUTE_F64 ? grid_sample_double_f64(call) :
+                                             grid_sample_double_f32(call);
 }
 #endif

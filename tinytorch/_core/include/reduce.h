@@ -30,7 +30,7 @@ enum {
     TT_ROW_BLOCK = 4096,          /* elements that one call of `row` takes */
     TT_ROW_BUFFER = 1024,         /* of them, where they have to be gathered */
     TT_ROW_SHORT = 256,           /* shorter runs are gathered into a buffer first */
-    TT_WIDTH = 512,               /* columns side by side */
+    TT_WIDTH = 1024,              /* columns side by side */
     TT_CASCADE = 128,             /* rows between two merges */
     TT_FOLD = 64,                 /* columns to which narrow rows are joined */
     TT_SEGMENT = 65536,           /* elements of the middle level */
@@ -69,6 +69,8 @@ typedef struct {
 TT_INLINE void tt_walk_begin(ReduceWalk *w, const Reduce *p, int64_t first) {
     w->at = 0;
     for (int d = p->reduced - 1; d >= 0; d--) {
+        w->index[d] = 0;
+        if (first == 0) continue; /* the usual case, without divisions */
         w->index[d] = first % p->over[d].n;
         first /= p->over[d].n;
         w->at += w->index[d] * p->over[d].x;
@@ -91,7 +93,7 @@ TT_INLINE int64_t tt_least(int64_t a, int64_t b) { return a < b ? a : b; }
 /* Offsets of an output in x and y, in elements. */
 static void tt_reduce_place(const Reduce *p, int dims, int64_t index, int64_t *x,
                             int64_t *y) {
-    for (int d = dims - 1; d >= 0; d--) {
+    for (int d = dims - 1; d >= 0 && index > 0; d--) {
         const int64_t i = index % p->keep[d].n;
         index /= p->keep[d].n;
         *x += i * p->keep[d].x;
@@ -187,8 +189,9 @@ TT_INLINE int64_t tt_reduce_unit(const Reduce *p, int64_t unit, int64_t *x, int6
         return 1;
     }
     const ReduceDim *inner = &p->keep[p->kept - 1];
-    const int64_t begin = unit % p->blocks * TT_WIDTH;
-    tt_reduce_place(p, p->kept - 1, unit / p->blocks, x, y);
+    const int64_t outer = p->blocks == 1 ? unit : unit / p->blocks;
+    const int64_t begin = (unit - outer * p->blocks) * TT_WIDTH;
+    tt_reduce_place(p, p->kept - 1, outer, x, y);
     *x += begin * inner->x;
     *y += begin * inner->y;
     return tt_least(inner->n - begin, TT_WIDTH);
@@ -217,7 +220,8 @@ static void tt_reduce_tasks(void *context, int64_t begin, int64_t end) {
     char total[TT_WIDTH * 8] __attribute__((aligned(64)));
     char block[TT_WIDTH * 8] __attribute__((aligned(64)));
     for (int64_t task = begin; task < end; task++) {
-        const int64_t unit = task / p->segments, first = task % p->segments * p->segment;
+        const int64_t unit = p->segments == 1 ? task : task / p->segments;
+        const int64_t first = (task - unit * p->segments) * p->segment;
         const int64_t count = tt_least(p->count - first, p->segment);
         int64_t x, y, n = tt_reduce_unit(p, unit, &x, &y);
         const char *from = p->x + x * p->width_x;
@@ -289,12 +293,14 @@ static void tt_reduce_dims(Reduce *p, const View *y, const View *x) {
 static void tt_reduce_plan(Reduce *p, int64_t outputs) {
     const ReduceDim *keep = &p->keep[p->kept - 1], *over = &p->over[p->reduced - 1];
     p->by_columns = p->count == 1 || (keep->n > 1 && keep->x < over->x) ||
-                    (over->n < 16 && keep->n >= 16);
+                    (over->n < 16 && keep->n >= over->n);
     p->columns = p->by_columns ? tt_least(keep->n, TT_WIDTH) : 1;
     p->blocks = p->by_columns ? (keep->n + TT_WIDTH - 1) / TT_WIDTH : 1;
-    p->units = p->by_columns ? outputs / keep->n * p->blocks : outputs;
-    p->segment = TT_SEGMENT / p->columns;
-    p->segments = p->count ? (p->count + p->segment - 1) / p->segment : 1;
+    p->units = outputs;
+    if (p->by_columns)
+        p->units = outputs == keep->n ? p->blocks : outputs / keep->n * p->blocks;
+    p->segment = p->columns == 1 ? TT_SEGMENT : TT_SEGMENT / p->columns;
+    p->segments = p->count > p->segment ? (p->count + p->segment - 1) / p->segment : 1;
 }
 
 static int tt_reduce_small(const KernelCall *call, const Reduction *op) {
@@ -336,7 +342,8 @@ static int reduce_driver(const KernelCall *call) {
     tt_reduce_plan(&p, y->numel);
     const int64_t tasks = p.units * p.segments;
     const int64_t cost = tt_least(p.count + 1, p.segment) * p.columns;
-    const int64_t grain = cost < TT_REDUCE_GRAIN ? TT_REDUCE_GRAIN / cost : 1;
+    const int small = tasks > 1 && cost < TT_REDUCE_GRAIN;
+    const int64_t grain = small ? TT_REDUCE_GRAIN / cost : 1;
     if (p.segments > 1) {
         p.partial = (char *)malloc((size_t)(tasks * p.columns * p.width_acc));
         if (!p.partial) return TT_NO_MEMORY;

@@ -34,16 +34,24 @@
         const T x = in[i];                                                             \
         rest = (A)(STEP);                                                              \
     }                                                                                  \
-    for (int64_t w = LANES / 2; w > 0; w /= 2)                                         \
-        for (int64_t j = 0; j < w; j++) {                                              \
-            const A a = acc[j], b = acc[j + w];                                        \
+    for (int64_t k = 8; k < LANES; k += 8) {                                           \
+        _Pragma("omp simd") for (int64_t j = 0; j < 8; j++) {                          \
+            const A a = acc[j], b = acc[j + k];                                        \
             acc[j] = (A)(MERGE);                                                       \
         }                                                                              \
-    {                                                                                  \
-        const A a = acc[0], b = rest;                                                  \
-        acc[0] = (A)(MERGE);                                                           \
     }                                                                                  \
-    const A a = *total, b = acc[0];                                                    \
+    A one[8];                                                                          \
+    _Pragma("GCC unroll 8") for (int64_t j = 0; j < 8; j++) one[j] = acc[j];           \
+    _Pragma("GCC unroll 3") for (int64_t w = 4; w > 0; w /= 2)                         \
+        _Pragma("GCC unroll 4") for (int64_t j = 0; j < w; j++) {                      \
+            const A a = one[j], b = one[j + w];                                        \
+            one[j] = (A)(MERGE);                                                       \
+        }                                                                              \
+    {                                                                                  \
+        const A a = one[0], b = rest;                                                  \
+        one[0] = (A)(MERGE);                                                           \
+    }                                                                                  \
+    const A a = *total, b = one[0];                                                    \
     *total = (A)(MERGE);
 
 #define TT_REDUCE_SETUP(A)                                                             \
@@ -65,7 +73,7 @@
         A *total = (A *)out;                                                           \
         const A c = centre ? *(const A *)centre : 0;                                   \
         TT_REDUCE_SETUP(A)(void) c;                                                    \
-        if (n < 2 * TT_LANES(A)) {                                                     \
+        if (n < 4 * TT_LANES(A)) {                                                     \
             TT_REDUCE_LANES(T, A, 8, IDENTITY, STEP, MERGE)                            \
         } else {                                                                       \
             TT_REDUCE_LANES(T, A, TT_LANES(A), IDENTITY, STEP, MERGE)                  \

@@ -64,19 +64,25 @@ static double resample_filter(int mode, double x) {
 }
 
 #define T float
+#define R float /* what places and weights are calculated in */
 #define K(f) f##_f32
 #include "resample_axis.h"
 #undef T
+#undef R
 #undef K
 #define T double
+#define R double
 #define K(f) f##_f64
 #include "resample_axis.h"
 #undef T
+#undef R
 #undef K
 #define T int64_t /* only NEAREST, which has no weights */
+#define R float
 #define K(f) f##_i64
 #include "resample_axis.h"
 #undef T
+#undef R
 #undef K
 
 #define RESAMPLE_DRIVER(name)                                                          \

@@ -1,30 +1,30 @@
 /* The table of an axis, and the loops that apply it. */
 
-static T K(resample_scale)(const Resample *r) {
+static R K(resample_scale)(const Resample *r) {
     if (r->align && r->mode >= LINEAR)
-        return r->out > 1 ? (T)(r->in - 1) / (T)(r->out - 1) : 0;
-    return r->scale > 0 ? (T)(1 / r->scale) : (T)r->in / (T)r->out;
+        return r->out > 1 ? (R)(r->in - 1) / (R)(r->out - 1) : 0;
+    return r->scale > 0 ? (R)(1 / r->scale) : (R)r->in / (R)r->out;
 }
 
-/* Where element i of y lies on x's axis; all in T, as PyTorch rounds. */
-static T K(resample_source)(const Resample *r, T scale, int64_t i) {
-    if (r->align) return scale * (T)i;
-    return scale * ((T)i + (T)0.5) - (T)0.5;
+/* Where element i of y lies on x's axis; all in R, as PyTorch rounds. */
+static R K(resample_source)(const Resample *r, R scale, int64_t i) {
+    if (r->align) return scale * (R)i;
+    return scale * ((R)i + (R)0.5) - (R)0.5;
 }
 
-static void K(resample_point)(const Resample *r, T scale, int64_t i, int64_t *index,
-                              T *weight) {
+static void K(resample_point)(const Resample *r, R scale, int64_t i, int64_t *index,
+                              R *weight) {
     const int64_t last = r->in - 1;
     if (r->mode == NEAREST || r->mode == NEAREST_EXACT) {
-        T at = r->mode == NEAREST ? scale * (T)i : scale * ((T)i + (T)0.5);
+        R at = r->mode == NEAREST ? scale * (R)i : scale * ((R)i + (R)0.5);
         int64_t k = (int64_t)floorf((float)at);
         index[0] = k < last ? k : last;
     } else if (r->mode == LINEAR) {
-        T at = K(resample_source)(r, scale, i);
+        R at = K(resample_source)(r, scale, i);
         if (at < 0) at = 0;
         int64_t k = (int64_t)at;
         if (k > last) k = last;
-        T part = at - (T)k;
+        R part = at - (R)k;
         if (part > 1) part = 1;
         if (r->in == r->out) k = i, part = 0;
         index[0] = k;
@@ -32,9 +32,9 @@ static void K(resample_point)(const Resample *r, T scale, int64_t i, int64_t *in
         weight[0] = 1 - part;
         weight[1] = part;
     } else {
-        const T a = (T)-0.75, at = K(resample_source)(r, scale, i);
+        const R a = (R)-0.75, at = K(resample_source)(r, scale, i);
         const int64_t k = (int64_t)floor((double)at);
-        const T t = at - (T)k, u = 1 - t;
+        const R t = at - (R)k, u = 1 - t;
         weight[0] = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a;
         weight[1] = ((a + 2) * t - (a + 3)) * t * t + 1;
         weight[2] = ((a + 2) * u - (a + 3)) * u * u + 1;
@@ -48,7 +48,7 @@ static void K(resample_point)(const Resample *r, T scale, int64_t i, int64_t *in
 
 /* A filter over all of x that an element of y covers. */
 static void K(resample_smooth)(const Resample *r, double scale, int64_t i, int64_t *index,
-                               T *weight) {
+                               R *weight) {
     const double support = resample_support(r, scale), middle = scale * ((double)i + 0.5);
     const double narrow = scale > 1 ? 1 / scale : 1;
     int64_t first = (int64_t)(middle - support + 0.5);
@@ -61,20 +61,20 @@ static void K(resample_smooth)(const Resample *r, double scale, int64_t i, int64
         const double w = k < stop ?
             resample_filter(r->mode, ((double)k - middle + 0.5) * narrow) : 0;
         index[j] = k < stop ? k : first;
-        weight[j] = (T)w;
+        weight[j] = (R)w;
         total += w;
     }
-    for (int64_t j = 0; total != 0 && j < r->taps; j++) weight[j] /= (T)total;
+    for (int64_t j = 0; total != 0 && j < r->taps; j++) weight[j] /= (R)total;
 }
 
 /* Fill the table; 0 if there is no memory. */
 static int K(resample_table)(Resample *r) {
-    const T scale = K(resample_scale)(r);
+    const R scale = K(resample_scale)(r);
     r->taps = r->mode < LINEAR ? 1 : r->mode == LINEAR ? 2 : 4;
     if (r->antialias) r->taps = 2 * (int64_t)ceil(resample_support(r, scale)) + 1;
-    r->index = (int64_t *)malloc(r->out * r->taps * (sizeof(int64_t) + sizeof(T)));
+    r->index = (int64_t *)malloc(r->out * r->taps * (sizeof(int64_t) + sizeof(R)));
     if (!r->index) return 0;
-    T *weight = (T *)(r->index + r->out * r->taps);
+    R *weight = (R *)(r->index + r->out * r->taps);
     r->weight = weight;
     for (int64_t i = 0; i < r->out; i++) {
         int64_t *index = r->index + i * r->taps;
@@ -84,14 +84,14 @@ static int K(resample_table)(Resample *r) {
     return 1;
 }
 
-TT_KERNEL void K(resample_blend)(T *y, const T *x, int64_t n, T w, int add) {
-    if (add) for (int64_t j = 0; j < n; j++) y[j] += w * x[j];
-    else for (int64_t j = 0; j < n; j++) y[j] = w * x[j];
+TT_KERNEL void K(resample_blend)(T *y, const T *x, int64_t n, R w, int add) {
+    if (add) for (int64_t j = 0; j < n; j++) y[j] += (T)(w * (R)x[j]);
+    else for (int64_t j = 0; j < n; j++) y[j] = (T)(w * (R)x[j]);
 }
 
 TT_KERNEL void K(resample_round)(T *y, int64_t n) {
     for (int64_t j = 0; j < n; j++) {
-        const T v = (T)(int64_t)(y[j] + (T)0.5);
+        const T v = (T)(int64_t)((R)y[j] + (R)0.5);
         y[j] = v < 0 ? 0 : v > 255 ? 255 : v;
     }
 }
@@ -102,14 +102,14 @@ static void K(resample_rows)(void *context, int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; k++) {
         const int64_t i = k % r->out, *index = r->index + i * r->taps;
         const T *x = (const T *)r->from + k / r->out * r->in * r->inner;
-        const T *weight = (const T *)r->weight + i * r->taps;
+        const R *weight = (const R *)r->weight + i * r->taps;
         T *y = (T *)r->to + k * r->inner;
         if (r->mode < LINEAR) {
             if (r->inner == 1) *y = x[*index];
             else memcpy(y, x + *index * r->inner, r->inner * sizeof(T));
         } else if (r->inner == 1) {
             T sum = 0;
-            for (int64_t t = 0; t < r->taps; t++) sum += weight[t] * x[index[t]];
+            for (int64_t t = 0; t < r->taps; t++) sum += (T)(weight[t] * (R)x[index[t]]);
             *y = sum;
         } else {
             for (int64_t t = 0; t < r->taps; t++)
@@ -126,12 +126,12 @@ static void K(resample_spread)(void *context, int64_t begin, int64_t end) {
         T *gx = (T *)r->to + k * r->in * r->inner;
         const T *gy = (const T *)r->from + k * r->out * r->inner;
         const int64_t *index = r->index;
-        const T *weight = (const T *)r->weight;
+        const R *weight = (const R *)r->weight;
         memset(gx, 0, r->in * r->inner * sizeof(T));
         for (int64_t i = 0; i < r->out; i++, gy += r->inner)
             for (int64_t t = 0; t < r->taps; t++, index++, weight++) {
-                const T w = r->mode < LINEAR ? 1 : *weight;
-                if (r->inner == 1) gx[*index] += w * *gy;
+                const R w = r->mode < LINEAR ? 1 : *weight;
+                if (r->inner == 1) gx[*index] += (T)(w * (R)*gy);
                 else K(resample_blend)(gx + *index * r->inner, gy, r->inner, w, 1);
             }
     }

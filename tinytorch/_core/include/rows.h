@@ -14,6 +14,11 @@
         const T a = acc[l];                                                            \
         acc[l] = (STEP);                                                               \
     }
+#define TT_ROW_MERGE(WIDTH, MERGE)                                                     \
+    for (int64_t l = 0; l < WIDTH; l++) {                                              \
+        const T a = acc[l], b = acc[(l + WIDTH) % LANES];                              \
+        acc[l] = (MERGE);                                                              \
+    }
 #define ROW_FOLD(RESULT, COLS, IDENTITY, STEP, MERGE)                                  \
     T RESULT;                                                                          \
     {                                                                                  \
@@ -27,11 +32,11 @@
             const T a = rest;                                                          \
             rest = (STEP);                                                             \
         }                                                                              \
-        for (int64_t w = LANES / 2; w > 0; w /= 2)                                     \
-            for (int64_t l = 0; l < w; l++) {                                          \
-                const T a = acc[l], b = acc[l + w];                                    \
-                acc[l] = (MERGE);                                                      \
-            }                                                                          \
+        if (LANES > 16) { TT_ROW_MERGE(16, MERGE) }                                    \
+        TT_ROW_MERGE(8, MERGE)                                                         \
+        TT_ROW_MERGE(4, MERGE)                                                         \
+        TT_ROW_MERGE(2, MERGE)                                                         \
+        TT_ROW_MERGE(1, MERGE)                                                         \
         const T a = acc[0], b = rest;                                                  \
         RESULT = (MERGE);                                                              \
     }
@@ -53,6 +58,12 @@ TT_INLINE T F(row_sum)(const T *x, int64_t cols) {
 
 TT_INLINE T F(row_dot)(const T *x, const T *y, int64_t cols) {
     ROW_FOLD(dot, cols, 0, a + x[k] * y[k], a + b)
+    return dot;
+}
+
+/* sum of y (x - centre) */
+TT_INLINE T F(row_centred_dot)(const T *y, const T *x, T centre, int64_t cols) {
+    ROW_FOLD(dot, cols, 0, a + y[k] * (x[k] - centre), a + b)
     return dot;
 }
 

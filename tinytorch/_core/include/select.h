@@ -50,8 +50,16 @@ TT_INLINE T F(clamp)(T x, T low, T high) {
     const T y = x < low || low != low ? low : x;
     return y > high || high != high ? (y != y ? y : high) : y;
 }
-MAP_S2(clamp, F(clamp)(x, s0, s1)) /* hardtanh too */
-MAP_S1(clamp_min, x < s0 || s0 != s0 ? s0 : x)
-MAP_S1(clamp_max, x > s0 || s0 != s0 ? s0 : x)
 TT_LOOP3(TT_KERNEL, K(clamp_tensor), T, T, x, low, high, TT_S0, F(clamp)(x, low, high))
+
+/* With bounds that are numbers NaN is asked for once, not in each element. */
+MAP_S2(clamp_within, F(min)(s1, F(max)(s0, x)))
+MAP_S1(clamp_nan, x * 0 + s0)
+TT_COLD void K(clamp)(char **p, int64_t n, const Scalar *s) { /* hardtanh too */
+    const Scalar both = {.f = s[0].f + s[1].f};
+    const int odd = s[0].f != s[0].f || s[1].f != s[1].f;
+    (odd ? K(clamp_nan) : K(clamp_within))(p, n, odd ? &both : s);
+}
+MAP_S1(clamp_min, s0 != s0 ? s0 : F(max)(s0, x))
+MAP_S1(clamp_max, s0 != s0 ? s0 : F(min)(s0, x))
 #endif

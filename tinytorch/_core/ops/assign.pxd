@@ -17,3 +17,8 @@ cdef Tensor start(Tensor x, bint in_place)
 cdef Tensor recorded(Tensor y, Node node, bint in_place)
 cdef Number fitted(const Number* value, int code) noexcept  # as an element of the dtype
 cdef int check_out(object out, Tensor a, Tensor b) except -1  # b may be None
+# The node of a write whose old values do not matter; None if nothing records.  `backward`
+# sends zeros to input 0; input 1 is x, if it is not None.
+cdef Node overwriting(Tensor y, Tensor x, int (*backward)(Node, Tensor) except -1,
+                      const char* title)
+cdef int forget(Node node, Tensor gy) except -1

@@ -10,15 +10,16 @@ from tinytorch._core.autograd cimport (
     Backward, Node, check_inplace, grad_mode, needs_grad, needs_grad2, new_node, save,
     saved, send, wants)
 from tinytorch._core.executor cimport (
-    Kernel, View, pointwise, register_kernel, run, view_of)
+    Kernel, Scalar, View, pointwise, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport (
-    c_add, c_add_number, c_div, c_div_number, c_mul, c_mul_number, c_neg, c_square, c_sub,
-    linked)
+    c_add, c_add_number, c_div, c_div_number, c_mul, c_mul_number, c_neg, c_square,
+    c_sub, linked)
 from tinytorch._core.ops.compare cimport (
     c_eq, c_eq_number, c_ge, c_isnan, c_le, c_logical_and, c_logical_not,
     c_le_number, c_logical_or, c_lt, c_ne, c_ne_number)
 from tinytorch._core.ops.elementwise cimport (
-    PROMOTE, PROMOTE_FLOAT, as_tensor, binary, code_with_tensor, deliver, ternary, unary)
+    PROMOTE, PROMOTE_FLOAT, as_tensor, binary, code_with_tensor, deliver, ternary,
+    unary)
 from tinytorch._core.ops.pointwise cimport (
     NO_BOOLS, NO_INTEGERS, ONLY_FLOATS, Loops, c_exp2, c_log, c_log1p, c_sigmoid,
     describe_twins, refuse_dtype, save_input, zeros_like)
@@ -26,7 +27,7 @@ from tinytorch._core.ops.select cimport c_where, c_where_number
 from tinytorch._core.ops.shape cimport c_to
 from tinytorch._core.tensor cimport Tensor, empty_as
 from tinytorch._core.types cimport (
-    BOOLS, I32, INTEGERS, category_of, compute_of, is_float)
+    BF16, BOOLS, F16, I32, INTEGERS, category_of, compute_of, is_float)
 
 from tinytorch._core.return_types import named_result
 
@@ -43,10 +44,14 @@ cdef extern from *:
     #include "zip_arithmetic.h"
     #include "select_backward.h"
     #include "frexp.h"
-    #define TT_INT_LOOPS(name) static void *name##_loops[3] = {0, 0, (void *)name##_i64};
+    #include "nextafter.h"
+    static void *nextafter_half_loops[3] = {(void *)nextafter_half_f32, 0, 0};
+    #define TT_INT_LOOPS(name) \\
+        static void *name##_loops[3] = {0, 0, (void *)name##_i64};
     TT_LOOPS(maximum) TT_LOOPS(minimum) TT_FLOAT_LOOPS(maximum_backward)
-    static void *fmax_loops[3] = {(void *)fmax_f32, (void *)fmax_f64, (void *)maximum_i64};
-    static void *fmin_loops[3] = {(void *)fmin_f32, (void *)fmin_f64, (void *)minimum_i64};
+    #define fmax_i64 maximum_i64
+    #define fmin_i64 minimum_i64
+    TT_LOOPS(fmax) TT_LOOPS(fmin)
     TT_FLOAT_LOOPS(atan2) TT_FLOAT_LOOPS(hypot) TT_FLOAT_LOOPS(copysign)
     TT_FLOAT_LOOPS(nextafter) TT_FLOAT_LOOPS(ldexp) TT_FLOAT_LOOPS(logaddexp)
     TT_FLOAT_LOOPS(logaddexp2) TT_FLOAT_LOOPS(xlogy) TT_FLOAT_LOOPS(xlog1py)
@@ -57,7 +62,8 @@ cdef extern from *:
     Loops maximum_loops, minimum_loops, maximum_backward_loops, fmax_loops, fmin_loops
     Loops atan2_loops, hypot_loops, copysign_loops, nextafter_loops, ldexp_loops
     Loops logaddexp_loops, logaddexp2_loops, xlogy_loops, xlog1py_loops, gcd_loops
-    Loops lcm_loops, heaviside_loops, mantissa_loops, exponent_loops
+    Loops nextafter_half_loops, lcm_loops, heaviside_loops, mantissa_loops
+    Loops exponent_loops
 
 
 cdef enum:
@@ -82,7 +88,8 @@ cdef Pair pair(const char* name, Loops loops, Backward backward, const char* tit
     return op
 
 
-cdef Tensor join(const Pair* op, Tensor a, Tensor b, Tensor into):
+cdef Tensor join(const Pair* op, Tensor a, Tensor b, Tensor into, const Scalar* s=NULL,
+                 int scalars=0):
     """y = op(a, b); `into` is None or a itself."""
     cdef Node node = None
     cdef int code, kind
@@ -99,7 +106,8 @@ cdef Tensor join(const Pair* op, Tensor a, Tensor b, Tensor into):
         node = new_node(op.backward, op.title)
         save_input(node, 0, a, into)
         save_input(node, 1, b, into)
-    return linked(node, binary(op.kernel, op.rule, a, b, NULL, into), a, b, into)
+    return linked(node, binary(op.kernel, op.rule, a, b, NULL, into, s, scalars), a, b,
+                  into)
 
 
 # ---- extrema ----
@@ -108,8 +116,10 @@ cdef Pair MAXIMUM = pair("maximum", maximum_loops, maximum_backward,
                          b"MaximumBackward0", PROMOTE, 0, 1)
 cdef Pair MINIMUM = pair("minimum", minimum_loops, minimum_backward,
                          b"MinimumBackward0", PROMOTE, 0, 1)
-cdef Pair FMAX = pair("fmax", fmax_loops, fmax_backward, b"FmaxBackward0", PROMOTE, 0, 1)
-cdef Pair FMIN = pair("fmin", fmin_loops, fmin_backward, b"FminBackward0", PROMOTE, 0, 1)
+cdef Pair FMAX = pair("fmax", fmax_loops, fmax_backward, b"FmaxBackward0", PROMOTE, 0,
+                      1)
+cdef Pair FMIN = pair("fmin", fmin_loops, fmin_backward, b"FminBackward0", PROMOTE, 0,
+                      1)
 cdef Kernel* SHARE = register_kernel(
     "maximum_backward", pointwise, maximum_backward_loops, 0, 2)
 
@@ -157,21 +167,26 @@ cdef int fmin_backward(Node node, Tensor gy) except -1:
     cdef Tensor a = saved(node, 0), b = saved(node, 1)
     return one_of(node, gy, c_logical_or(c_le(a, b), c_isnan(b)))
 
+
 def maximum(Tensor input not None, Tensor other not None, *, out=None):
     """Return the larger elements; NaN if either is NaN."""
     return deliver(join(&MAXIMUM, input, other, None), out)
+
 
 def minimum(Tensor input not None, Tensor other not None, *, out=None):
     """Return the smaller elements; NaN if either is NaN."""
     return deliver(join(&MINIMUM, input, other, None), out)
 
+
 def fmax(Tensor input not None, Tensor other not None, *, out=None):
     """Return the larger elements, a number rather than NaN."""
     return deliver(join(&FMAX, input, other, None), out)
 
+
 def fmin(Tensor input not None, Tensor other not None, *, out=None):
     """Return the smaller elements, a number rather than NaN."""
     return deliver(join(&FMIN, input, other, None), out)
+
 
 cdef Tensor c_maximum(Tensor a, Tensor b):
     return join(&MAXIMUM, a, b, None)
@@ -209,19 +224,24 @@ cdef int hypot_backward(Node node, Tensor gy) except -1:
         send(node, 1, c_mul(gy, c_div(b, y)))
     return 0
 
+
 def atan2(Tensor input not None, Tensor other not None, *, out=None):
     """Return the angle of the point (other, input), between -pi and pi."""
     return deliver(join(&ATAN2, input, other, None), out)
+
 
 def hypot(Tensor input not None, Tensor other not None, *, out=None):
     """Return ``sqrt(input^2 + other^2)``, without overflow on the way."""
     return deliver(join(&HYPOT, input, other, None), out)
 
+
 def atan2_(Tensor self not None, Tensor other not None):
     return join(&ATAN2, self, other, self)
 
+
 def hypot_(Tensor self not None, Tensor other not None):
     return join(&HYPOT, self, other, self)
+
 
 arctan2, arctan2_ = atan2, atan2_
 
@@ -266,26 +286,47 @@ cdef int heaviside_backward(Node node, Tensor gy) except -1:
     """PyTorch has none either."""
     raise RuntimeError("derivative for aten::heaviside is not implemented")
 
+
 def copysign(Tensor input not None, other, *, out=None):
     """Return the magnitudes of `input` with the signs of `other`."""
     return deliver(join(&COPYSIGN, input, as_tensor(other, input), None), out)
 
+
 def copysign_(Tensor self not None, other):
     return join(&COPYSIGN, self, as_tensor(other, self), self)
 
+
+cdef Kernel* NEXTAFTER_HALF = register_kernel(
+    "nextafter_half", pointwise, nextafter_half_loops, 0, 1)
+
+cdef Tensor neighbour(Tensor a, Tensor b, Tensor into):
+    """Half types have neighbours of their own, not those of float32."""
+    cdef Scalar[1] s
+    cdef Pair op = NEXTAFTER
+    cdef int code = code_with_tensor(a, b)
+    if code == F16 or code == BF16:
+        op.kernel = NEXTAFTER_HALF
+        s[0].i = code
+    return join(&op, a, b, into, s, 1)
+
+
 def nextafter(Tensor input not None, Tensor other not None, *, out=None):
     """Return the next representable numbers in the direction of `other`."""
-    return deliver(join(&NEXTAFTER, input, other, None), out)
+    return deliver(neighbour(input, other, None), out)
+
 
 def nextafter_(Tensor self not None, Tensor other not None):
-    return join(&NEXTAFTER, self, other, self)
+    return neighbour(self, other, self)
+
 
 def ldexp(Tensor input not None, Tensor other not None, *, out=None):
     """Return ``input * 2 ** other``."""
     return deliver(join(&LDEXP, input, other, None), out)
 
+
 def ldexp_(Tensor self not None, Tensor other not None):
     return join(&LDEXP, self, other, self)
+
 
 cdef Tensor step(Tensor x, Tensor values, Tensor into):
     if x.code != values.code:
@@ -293,15 +334,18 @@ cdef Tensor step(Tensor x, Tensor values, Tensor into):
             "heaviside is not yet implemented for tensors with different dtypes.")
     return join(&HEAVISIDE, x, values, into)
 
+
 def heaviside(Tensor input not None, Tensor values not None, *, out=None):
     """Return 0 below 0, 1 above, and `values` at 0."""
     return deliver(step(input, values, None), out)
+
 
 def heaviside_(Tensor self not None, Tensor values not None):
     return step(self, values, self)
 
 
 # ---- logarithms ----
+
 
 cdef Pair LOGADDEXP = pair("logaddexp", logaddexp_loops, logaddexp_backward,
                            b"LogaddexpBackward0", PROMOTE, ONLY_FLOATS, 25)
@@ -355,27 +399,33 @@ cdef Tensor of_any(const Pair* op, object a, object b):
         return join(op, <Tensor>a, as_tensor(b, <Tensor>a), None)
     if isinstance(b, Tensor):
         return join(op, as_tensor(a, <Tensor>b), <Tensor>b, None)
-    raise TypeError(f"{op.kernel.name.decode()}(): one of the operands must be a Tensor, "
-                    f"got {type(a).__name__} and {type(b).__name__}")
+    raise TypeError(f"{op.kernel.name.decode()}(): one of the operands must be a "
+                    f"Tensor, got {type(a).__name__} and {type(b).__name__}")
+
 
 def logaddexp(Tensor input not None, Tensor other not None, *, out=None):
     """Return ``log(exp(input) + exp(other))``, without overflow on the way."""
     return deliver(join(&LOGADDEXP, input, other, None), out)
 
+
 def logaddexp2(Tensor input not None, Tensor other not None, *, out=None):
     """Return ``log2(2 ** input + 2 ** other)``, without overflow on the way."""
     return deliver(join(&LOGADDEXP2, input, other, None), out)
+
 
 def xlogy(input, other, *, out=None):
     """Return ``input * log(other)``, and 0 where `input` is 0."""
     return deliver(of_any(&XLOGY, input, other), out)
 
+
 def xlogy_(Tensor self not None, other):
     return join(&XLOGY, self, as_tensor(other, self), self)
+
 
 def xlog1py(input, other, *, out=None):
     """Return ``input * log1p(other)``, and 0 where `input` is 0."""
     return deliver(of_any(&XLOG1PY, input, other), out)
+
 
 cdef Tensor c_xlogy(Tensor a, Tensor b):
     return join(&XLOGY, a, b, None)
@@ -386,16 +436,20 @@ cdef Tensor c_xlogy(Tensor a, Tensor b):
 cdef Pair GCD = pair("gcd", gcd_loops, NULL, b"", PROMOTE, NO_FLOATS | NO_BOOLS, 20)
 cdef Pair LCM = pair("lcm", lcm_loops, NULL, b"", PROMOTE, NO_FLOATS | NO_BOOLS, 20)
 
+
 def gcd(Tensor input not None, Tensor other not None, *, out=None):
     """Return the greatest common divisors of integers."""
     return deliver(join(&GCD, input, other, None), out)
+
 
 def lcm(Tensor input not None, Tensor other not None, *, out=None):
     """Return the least common multiples of integers."""
     return deliver(join(&LCM, input, other, None), out)
 
+
 def gcd_(Tensor self not None, Tensor other not None):
     return join(&GCD, self, other, self)
+
 
 def lcm_(Tensor self not None, Tensor other not None):
     return join(&LCM, self, other, self)
@@ -403,10 +457,12 @@ def lcm_(Tensor self not None, Tensor other not None):
 
 # ---- mantissa and exponent ----
 
+
 cdef Kernel* MANTISSA = register_kernel("mantissa", pointwise, mantissa_loops, 0, 2)
 cdef Kernel* EXPONENT = register_kernel("exponent", pointwise, exponent_loops, 0, 2)
 
 FREXP = named_result("frexp", "mantissa exponent")
+
 
 def frexp(Tensor input not None, *, out=None):
     """Return (mantissa, exponent) with ``input = mantissa * 2 ** exponent``."""
@@ -426,6 +482,7 @@ def frexp(Tensor input not None, *, out=None):
     if out is None:
         return FREXP(y, e)
     return FREXP(deliver(y, out[0]), deliver(e, out[1]))
+
 
 cdef int frexp_backward(Node node, Tensor gy) except -1:
     """dy = 2^-exponent dx"""

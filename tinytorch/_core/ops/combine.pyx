@@ -41,8 +41,8 @@ cdef Tensor combined(const Kernel* kernel, Tensor x, Tensor a, Tensor b, object 
     cdef Tensor y
     cdef bint floats = is_float(x.code) or is_float(a.code) or is_float(b.code)
     if not as_number(value, &n):
-        raise TypeError(f"{kernel.name.decode()}(): argument 'value' must be Number, not "
-                        f"{type(value).__name__}")
+        raise TypeError(f"{kernel.name.decode()}(): argument 'value' must be Number, "
+                        f"not {type(value).__name__}")
     if x.code == BOOL and a.code == BOOL and b.code == BOOL:
         refuse_dtype(kernel.name, BOOL)
     if kernel == ADDCDIV and not is_float(a.code) and not is_float(b.code):
@@ -71,7 +71,8 @@ cdef Tensor combined(const Kernel* kernel, Tensor x, Tensor a, Tensor b, object 
     return linked_three(node, y, x, a, b, into)
 
 
-cdef Tensor linked_three(Node node, Tensor y, Tensor a, Tensor b, Tensor c, Tensor into):
+cdef Tensor linked_three(Node node, Tensor y, Tensor a, Tensor b, Tensor c,
+                         Tensor into):
     if node is None:
         return y
     link_fitted(node, 0, a, y)
@@ -113,14 +114,17 @@ def addcmul(Tensor input not None, Tensor tensor1 not None, Tensor tensor2 not N
     """Return ``input + value * tensor1 * tensor2``."""
     return deliver(combined(ADDCMUL, input, tensor1, tensor2, value, None), out)
 
+
 def addcmul_(Tensor self not None, Tensor tensor1 not None, Tensor tensor2 not None, *,
              value=1):
     return combined(ADDCMUL, self, tensor1, tensor2, value, self)
+
 
 def addcdiv(Tensor input not None, Tensor tensor1 not None, Tensor tensor2 not None, *,
             value=1, out=None):
     """Return ``input + value * tensor1 / tensor2``."""
     return deliver(combined(ADDCDIV, input, tensor1, tensor2, value, None), out)
+
 
 def addcdiv_(Tensor self not None, Tensor tensor1 not None, Tensor tensor2 not None, *,
              value=1):
@@ -129,14 +133,16 @@ def addcdiv_(Tensor self not None, Tensor tensor1 not None, Tensor tensor2 not N
 
 # ---- linear interpolation ----
 
-cdef tuple c_types = ("float", "double", "c10::Half", "c10::BFloat16", "long int", "int",
-                      "short int", "signed char", "unsigned char", "bool")
+
+cdef tuple c_types = (
+    "float", "double", "c10::Half", "c10::BFloat16", "long int", "int", "short int",
+    "signed char", "unsigned char", "bool")
 
 
 cdef int same_dtype(Tensor x, Tensor other, str name) except -1:
     if other.code != x.code:
-        raise RuntimeError(f"expected dtype {c_types[x.code]} for `{name}` but got dtype "
-                           f"{c_types[other.code]}")
+        raise RuntimeError(f"expected dtype {c_types[x.code]} for `{name}` but got "
+                           f"dtype {c_types[other.code]}")
     return 0
 
 
@@ -169,7 +175,8 @@ cdef Tensor interpolated(Tensor a, Tensor b, object weight, Tensor into):
         if w.flags & REQUIRES_GRAD:
             save_input(node, 1, a, into)
             save(node, 2, b)
-    return linked_three(node, ternary(LERP_TENSOR, PROMOTE, a, b, w, into), a, b, w, into)
+    cdef Tensor y = ternary(LERP_TENSOR, PROMOTE, a, b, w, into)
+    return linked_three(node, y, a, b, w, into)
 
 
 cdef int lerp_backward(Node node, Tensor gy) except -1:
@@ -196,6 +203,7 @@ cdef int lerp_tensor_backward(Node node, Tensor gy) except -1:
 def lerp(Tensor input not None, Tensor end not None, weight, *, out=None):
     """Return ``input + weight * (end - input)``."""
     return deliver(interpolated(input, end, weight, None), out)
+
 
 def lerp_(Tensor self not None, Tensor end not None, weight):
     return interpolated(self, end, weight, self)

@@ -20,4 +20,5 @@ cdef Tensor c_isfinite(Tensor x)
 cdef Tensor c_logical_not(Tensor x)
 cdef Tensor c_logical_and(Tensor a, Tensor b)
 cdef Tensor c_logical_or(Tensor a, Tensor b)
-cdef int narrow(Number* n, int code) except -1   # wraps an integer to an element's range
+# Wraps an integer to the range of elements.
+cdef int narrow(Number* n, int code) except -1

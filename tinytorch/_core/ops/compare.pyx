@@ -1,4 +1,4 @@
-"""Comparisons, predicates, logic and bits.  Truth values are results without a graph."""
+"""Comparisons, predicates and logic.  Truth values are results without a graph."""
 
 from cpython.object cimport Py_EQ, Py_GE, Py_GT, Py_LE, Py_LT, Py_NE
 from libc.stdint cimport int64_t
@@ -6,47 +6,36 @@ from libc.stdint cimport int64_t
 from tinytorch._core.autograd cimport check_inplace
 from tinytorch._core.executor cimport (
     OUT_BOOL, Kernel, Scalar, pointwise, refuse_capture, register_kernel)
-from tinytorch._core.ops.arithmetic cimport OfNumber, OfTensors, operate, operate_into
 from tinytorch._core.ops.elementwise cimport (
-    PROMOTE, TRUTH, Number, as_number, binary, code_with_number, code_with_tensor,
-    deliver, number_of_float, unary)
-from tinytorch._core.ops.pointwise cimport Loops, describe_twins, refuse_dtype
+    TRUTH, Number, as_number, binary, deliver, number_of_float, unary)
+from tinytorch._core.ops.pointwise cimport Loops, describe_twins
 from tinytorch._core.ops.reduce cimport c_sum
-from tinytorch._core.tensor cimport Tensor, empty_as, item, operators, same_shape
-from tinytorch._core.types cimport (
-    BOOL, BOOLS, F64, FLOATS, I8, I16, I32, INTEGERS, U8, dtype_of, is_float)
+from tinytorch._core.tensor cimport Tensor, item, operators, same_shape
+from tinytorch._core.types cimport FLOATS, I8, I16, I32, U8, dtype_of
 
 __all__ = [
     "eq", "ne", "lt", "le", "gt", "ge", "not_equal", "less", "less_equal", "greater",
     "greater_equal", "isclose", "allclose", "equal", "isnan", "isinf", "isfinite",
     "isposinf", "isneginf", "isreal", "signbit", "logical_and", "logical_or",
-    "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor",
-    "bitwise_not", "bitwise_left_shift", "bitwise_right_shift"]
+    "logical_xor", "logical_not"]
 METHODS = __all__ + [
     "eq_", "ne_", "lt_", "le_", "gt_", "ge_", "not_equal_", "less_", "less_equal_",
     "greater_", "greater_equal_", "logical_and_", "logical_or_", "logical_xor_",
-    "logical_not_", "bitwise_and_", "bitwise_or_", "bitwise_xor_", "bitwise_not_",
-    "bitwise_left_shift_", "bitwise_right_shift_"]
+    "logical_not_"]
 
 cdef extern from *:
     """
     #include "zip_compare.h"
-    #include "zip_arithmetic.h"
-    #include "map_math.h"
     TT_LOOPS(eq) TT_LOOPS(ne) TT_LOOPS(lt) TT_LOOPS(le) TT_LOOPS(gt) TT_LOOPS(ge)
     TT_LOOPS(isclose) TT_LOOPS(isnan) TT_LOOPS(isinf) TT_LOOPS(isfinite)
     TT_LOOPS(isposinf) TT_LOOPS(isneginf) TT_LOOPS(signbit)
     TT_LOOPS(logical_not) TT_LOOPS(logical_and) TT_LOOPS(logical_or)
     TT_LOOPS(logical_xor)
-    #define TT_INT_LOOPS(name) static void *name##_loops[3] = {0, 0, (void *)name##_i64};
-    TT_INT_LOOPS(bitwise_and) TT_INT_LOOPS(bitwise_or) TT_INT_LOOPS(bitwise_xor)
-    TT_INT_LOOPS(bitwise_not) TT_INT_LOOPS(left_shift) TT_INT_LOOPS(right_shift)
     """
     Loops eq_loops, ne_loops, lt_loops, le_loops, gt_loops, ge_loops, isclose_loops
     Loops isnan_loops, isinf_loops, isfinite_loops, isposinf_loops, isneginf_loops
     Loops signbit_loops, logical_not_loops, logical_and_loops, logical_or_loops
-    Loops logical_xor_loops, bitwise_and_loops, bitwise_or_loops, bitwise_xor_loops
-    Loops bitwise_not_loops, left_shift_loops, right_shift_loops
+    Loops logical_xor_loops
 
 
 cdef Kernel* truth(const char* name, Loops loops) except NULL:
@@ -104,25 +93,31 @@ def eq(Tensor input not None, other, *, out=None):
     """Return where ``input == other``."""
     return compared(Py_EQ, input, other, None, out)
 
+
 def ne(Tensor input not None, other, *, out=None):
     """Return where ``input != other``."""
     return compared(Py_NE, input, other, None, out)
+
 
 def lt(Tensor input not None, other, *, out=None):
     """Return where ``input < other``."""
     return compared(Py_LT, input, other, None, out)
 
+
 def le(Tensor input not None, other, *, out=None):
     """Return where ``input <= other``."""
     return compared(Py_LE, input, other, None, out)
+
 
 def gt(Tensor input not None, other, *, out=None):
     """Return where ``input > other``."""
     return compared(Py_GT, input, other, None, out)
 
+
 def ge(Tensor input not None, other, *, out=None):
     """Return where ``input >= other``."""
     return compared(Py_GE, input, other, None, out)
+
 
 def eq_(Tensor self not None, other): return compared(Py_EQ, self, other, self, None)
 def ne_(Tensor self not None, other): return compared(Py_NE, self, other, self, None)
@@ -130,6 +125,7 @@ def lt_(Tensor self not None, other): return compared(Py_LT, self, other, self, 
 def le_(Tensor self not None, other): return compared(Py_LE, self, other, self, None)
 def gt_(Tensor self not None, other): return compared(Py_GT, self, other, self, None)
 def ge_(Tensor self not None, other): return compared(Py_GE, self, other, self, None)
+
 
 not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
@@ -224,6 +220,7 @@ def equal(Tensor input not None, Tensor other not None):
 
 # ---- predicates ----
 
+
 cdef Kernel* ISNAN = truth("isnan", isnan_loops)
 cdef Kernel* ISINF = truth("isinf", isinf_loops)
 cdef Kernel* ISFINITE = truth("isfinite", isfinite_loops)
@@ -237,30 +234,37 @@ def isnan(Tensor input not None):
     """Return which elements are not a number."""
     return unary(ISNAN, TRUTH, input, None)
 
+
 def isinf(Tensor input not None):
     """Return which elements are positive or negative infinity."""
     return unary(ISINF, TRUTH, input, None)
+
 
 def isfinite(Tensor input not None):
     """Return which elements are neither infinite nor NaN."""
     return unary(ISFINITE, TRUTH, input, None)
 
+
 def isposinf(Tensor input not None, *, out=None):
     """Return which elements are positive infinity."""
     return deliver(unary(ISPOSINF, TRUTH, input, None), out)
 
+
 def isneginf(Tensor input not None, *, out=None):
     """Return which elements are negative infinity."""
     return deliver(unary(ISNEGINF, TRUTH, input, None), out)
+
 
 def isreal(Tensor input not None):
     """Return which elements are real: all, since there are no complex ones."""
     cdef Tensor x = unary(LOGICAL_NOT, TRUTH, input, None)
     return binary(comparisons[Py_EQ], TRUTH, x, x, NULL, None)
 
+
 def signbit(Tensor input not None, *, out=None):
     """Return which elements have a minus sign, -0.0 among them."""
     return deliver(unary(SIGNBIT, TRUTH, input, None), out)
+
 
 cdef Tensor c_isfinite(Tensor x):
     return unary(ISFINITE, TRUTH, x, None)
@@ -288,28 +292,36 @@ def logical_and(Tensor input not None, Tensor other not None, *, out=None):
     """Return where both are true, that is not 0."""
     return deliver(logic(LOGICAL_AND, input, other, None), out)
 
+
 def logical_or(Tensor input not None, Tensor other not None, *, out=None):
     """Return where either is true."""
     return deliver(logic(LOGICAL_OR, input, other, None), out)
+
 
 def logical_xor(Tensor input not None, Tensor other not None, *, out=None):
     """Return where exactly one is true."""
     return deliver(logic(LOGICAL_XOR, input, other, None), out)
 
+
 def logical_not(Tensor input not None, *, out=None):
     """Return which elements are false, that is 0."""
     return deliver(logic(LOGICAL_NOT, input, None, None), out)
 
+
 def logical_and_(Tensor self not None, Tensor other not None):
     return logic(LOGICAL_AND, self, other, self)
+
 
 def logical_or_(Tensor self not None, Tensor other not None):
     return logic(LOGICAL_OR, self, other, self)
 
+
 def logical_xor_(Tensor self not None, Tensor other not None):
     return logic(LOGICAL_XOR, self, other, self)
 
+
 def logical_not_(Tensor self not None): return logic(LOGICAL_NOT, self, None, self)
+
 
 cdef Tensor c_logical_not(Tensor x):
     return unary(LOGICAL_NOT, TRUTH, x, None)
@@ -319,177 +331,6 @@ cdef Tensor c_logical_and(Tensor a, Tensor b):
 
 cdef Tensor c_logical_or(Tensor a, Tensor b):
     return binary(LOGICAL_OR, TRUTH, a, b, NULL, None)
-
-
-# ---- bits ----
-
-cdef Kernel* AND = register_kernel("bitwise_and", pointwise, bitwise_and_loops, 0, 1)
-cdef Kernel* OR = register_kernel("bitwise_or", pointwise, bitwise_or_loops, 0, 1)
-cdef Kernel* XOR = register_kernel("bitwise_xor", pointwise, bitwise_xor_loops, 0, 1)
-cdef Kernel* NOT = register_kernel("bitwise_not", pointwise, bitwise_not_loops, 0, 1)
-cdef Kernel* LSHIFT = register_kernel("lshift", pointwise, left_shift_loops, 0, 1)
-cdef Kernel* RSHIFT = register_kernel("rshift", pointwise, right_shift_loops, 0, 1)
-
-
-cdef Tensor bits(const Kernel* kernel, Tensor a, Tensor b, const Number* n,
-                 bint swapped, Tensor into):
-    """Two operands; b is None for a number."""
-    cdef int code = code_with_number(a, n) if b is None else code_with_tensor(a, b)
-    if is_float(code) or code == BOOL and (kernel == LSHIFT or kernel == RSHIFT):
-        refuse_dtype(kernel.name, code)
-    if into is not None:
-        check_inplace(into)
-    if swapped:
-        return binary(kernel, PROMOTE, None, a, n, into)
-    return binary(kernel, PROMOTE, a, b, n, into)
-
-
-cdef Tensor inverted(Tensor x, Tensor into):
-    if is_float(x.code):
-        refuse_dtype(NOT.name, x.code)
-    if into is not None:
-        check_inplace(into)
-    return unary(LOGICAL_NOT if x.code == BOOL else NOT, PROMOTE, x, into)
-
-cdef Tensor and_tensors(Tensor a, Tensor b, Tensor into):
-    return bits(AND, a, b, NULL, False, into)
-
-cdef Tensor and_number(Tensor x, const Number* n, bint swapped, Tensor into):
-    return bits(AND, x, None, n, swapped, into)
-
-cdef Tensor or_tensors(Tensor a, Tensor b, Tensor into):
-    return bits(OR, a, b, NULL, False, into)
-
-cdef Tensor or_number(Tensor x, const Number* n, bint swapped, Tensor into):
-    return bits(OR, x, None, n, swapped, into)
-
-cdef Tensor xor_tensors(Tensor a, Tensor b, Tensor into):
-    return bits(XOR, a, b, NULL, False, into)
-
-cdef Tensor xor_number(Tensor x, const Number* n, bint swapped, Tensor into):
-    return bits(XOR, x, None, n, swapped, into)
-
-cdef Tensor lshift_tensors(Tensor a, Tensor b, Tensor into):
-    return bits(LSHIFT, a, b, NULL, False, into)
-
-cdef Tensor lshift_number(Tensor x, const Number* n, bint swapped, Tensor into):
-    return bits(LSHIFT, x, None, n, swapped, into)
-
-cdef Tensor rshift_tensors(Tensor a, Tensor b, Tensor into):
-    return bits(RSHIFT, a, b, NULL, False, into)
-
-cdef Tensor rshift_number(Tensor x, const Number* n, bint swapped, Tensor into):
-    return bits(RSHIFT, x, None, n, swapped, into)
-
-
-cdef object combined(str name, object a, object b, OfTensors tensors, OfNumber number,
-                     object out):
-    """The function of a bitwise operator; either operand may be the number."""
-    cdef object y
-    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
-        raise TypeError(f"{name}(): one of the operands must be a Tensor")
-    y = operate(a, b, tensors, number)
-    if y is NotImplemented:
-        raise TypeError(f"{name}(): expected Tensor or Number, got {type(a).__name__} "
-                        f"and {type(b).__name__}")
-    return deliver(<Tensor>y, out)
-
-
-cdef object combined_into(str name, object x, object b, OfTensors tensors,
-                          OfNumber number):
-    cdef object y = operate_into(x, b, tensors, number)
-    if y is NotImplemented:
-        raise TypeError(f"{name}(): expected Tensor or Number, got {type(b).__name__}")
-    return y
-
-
-def bitwise_and(input, other, *, out=None):
-    """Return the common bits of integers or truth values."""
-    return combined("bitwise_and", input, other, and_tensors, and_number, out)
-
-def bitwise_or(input, other, *, out=None):
-    """Return the bits that either operand has."""
-    return combined("bitwise_or", input, other, or_tensors, or_number, out)
-
-def bitwise_xor(input, other, *, out=None):
-    """Return the bits that exactly one operand has."""
-    return combined("bitwise_xor", input, other, xor_tensors, xor_number, out)
-
-def bitwise_left_shift(input, other, *, out=None):
-    """Return integers with their bits moved up by `other` places."""
-    return combined("bitwise_left_shift", input, other, lshift_tensors, lshift_number,
-                    out)
-
-def bitwise_right_shift(input, other, *, out=None):
-    """Return integers with their bits moved down by `other` places, sign kept."""
-    return combined("bitwise_right_shift", input, other, rshift_tensors, rshift_number,
-                    out)
-
-def bitwise_not(Tensor input not None, *, out=None):
-    """Return all bits, or truth values, inverted."""
-    return deliver(inverted(input, None), out)
-
-def bitwise_and_(Tensor self not None, other):
-    return combined_into("bitwise_and_", self, other, and_tensors, and_number)
-
-def bitwise_or_(Tensor self not None, other):
-    return combined_into("bitwise_or_", self, other, or_tensors, or_number)
-
-def bitwise_xor_(Tensor self not None, other):
-    return combined_into("bitwise_xor_", self, other, xor_tensors, xor_number)
-
-def bitwise_left_shift_(Tensor self not None, other):
-    return combined_into("bitwise_left_shift_", self, other, lshift_tensors,
-                         lshift_number)
-
-def bitwise_right_shift_(Tensor self not None, other):
-    return combined_into("bitwise_right_shift_", self, other, rshift_tensors,
-                         rshift_number)
-
-def bitwise_not_(Tensor self not None): return inverted(self, self)
-
-
-cdef object op_and(object a, object b):
-    return operate(a, b, and_tensors, and_number)
-
-cdef object op_or(object a, object b):
-    return operate(a, b, or_tensors, or_number)
-
-cdef object op_xor(object a, object b):
-    return operate(a, b, xor_tensors, xor_number)
-
-cdef object op_lshift(object a, object b):
-    return operate(a, b, lshift_tensors, lshift_number)
-
-cdef object op_rshift(object a, object b):
-    return operate(a, b, rshift_tensors, rshift_number)
-
-cdef object op_iand(object a, object b):
-    return operate_into(a, b, and_tensors, and_number)
-
-cdef object op_ior(object a, object b):
-    return operate_into(a, b, or_tensors, or_number)
-
-cdef object op_ixor(object a, object b):
-    return operate_into(a, b, xor_tensors, xor_number)
-
-cdef object op_ilshift(object a, object b):
-    return operate_into(a, b, lshift_tensors, lshift_number)
-
-cdef object op_irshift(object a, object b):
-    return operate_into(a, b, rshift_tensors, rshift_number)
-
-cdef object op_invert(Tensor x):
-    if is_float(x.code):
-        raise TypeError("~ (operator.invert) is only implemented on integer and "
-                        "Boolean-type tensors")
-    return inverted(x, None)
-
-operators.and_, operators.or_, operators.xor = op_and, op_or, op_xor
-operators.lshift, operators.rshift = op_lshift, op_rshift
-operators.iand, operators.ior, operators.ixor = op_iand, op_ior, op_ixor
-operators.ilshift, operators.irshift = op_ilshift, op_irshift
-operators.invert = op_invert
 
 
 describe_twins(globals(), METHODS)

@@ -11,3 +11,5 @@ cdef Tensor make_like(Tensor x, object dtype, object device, object layout,
                       object pin_memory, object memory_format)
 cdef Tensor finish(Tensor y, object requires_grad)      # sets the flag, or raises
 cdef int check_layout(object layout, object pin_memory) except -1
+# Sizes from f(2, 3), f((2, 3)) or f(size=(2, 3)); returns how many.
+cdef int factory_sizes(str name, tuple args, object size, int64_t* sizes) except -1

@@ -509,6 +509,16 @@ cdef int64_t read_steps(object steps, str name) except -1:
     return count
 
 
+cdef double rounded(double step, int code) except? -1:
+    """The step as the halves have it: their sequences are made of multiples of that."""
+    cdef Tensor held
+    if code != F16 and code != BF16:
+        return step
+    held = empty(0, NULL, code)
+    fill_with(held, step, 0)
+    return item(held)
+
+
 def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None,
              pin_memory=False, requires_grad=False):
     """Return `steps` evenly spaced numbers from start to end, both included.
@@ -526,6 +536,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     step = (b.f - a.f) / (count - 1) if count > 1 else 0
     if count == 1:
         b = a
+    step = rounded(step, parse_dtype(dtype, get_default_dtype_code()))
     y = sequence(count, dtype, get_default_dtype_code(), device, layout, pin_memory, &a,
                  step, 0, &b)
     return finish(<Tensor>deliver(y, out), requires_grad)

@@ -524,10 +524,10 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
         return finish(copied(obj, dtype, device, -1), requires_grad)
     x = taken(obj, -1)
     y = as_tensor(obj, dtype, device)
+    if copy is False and not (isinstance(obj, Tensor) or x.storage.shared):
+        raise ValueError("can't alias arbitrary sequence into a tensor.")
     if copy is False and y.storage != x.storage:
         raise ValueError("can't alias tensor with dtype or device other than its own")
-    if copy is False and not (isinstance(obj, Tensor) or y.storage.shared):
-        raise ValueError("can't alias arbitrary sequence into a tensor.")
     if isinstance(obj, Tensor) and not requires_grad and (<Tensor>obj).flags & \
             REQUIRES_GRAD:
         return c_detach(y)

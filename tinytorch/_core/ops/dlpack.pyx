@@ -37,6 +37,12 @@ cdef extern from "dlpack.h" nogil:
         DLTensor dl_tensor
         void* manager_ctx
         void (*deleter)(DLManagedTensor* self) noexcept nogil
+    ctypedef struct DLManagedTensorVersioned:
+        void* manager_ctx
+        void (*deleter)(DLManagedTensorVersioned* self) noexcept nogil
+        uint64_t flags
+        DLTensor dl_tensor
+    void tt_dl_set_version(DLManagedTensorVersioned* managed)
 
 
 # ---- giving ----
@@ -47,12 +53,18 @@ cdef void let_go(DLManagedTensor* managed) noexcept with gil:
     free(managed)
 
 
+cdef void let_go_versioned(DLManagedTensorVersioned* managed) noexcept with gil:
+    Py_DECREF(<object>managed.manager_ctx)
+    free(managed)
+
+
 cdef void drop_capsule(object capsule) noexcept:
     """A capsule that nobody took still owns its tensor."""
-    cdef DLManagedTensor* managed
     if PyCapsule_IsValid(capsule, b"dltensor"):
-        managed = <DLManagedTensor*>PyCapsule_GetPointer(capsule, b"dltensor")
-        managed.deleter(managed)
+        let_go(<DLManagedTensor*>PyCapsule_GetPointer(capsule, b"dltensor"))
+    elif PyCapsule_IsValid(capsule, b"dltensor_versioned"):
+        let_go_versioned(<DLManagedTensorVersioned*>PyCapsule_GetPointer(
+            capsule, b"dltensor_versioned"))
 
 
 cdef int kind_of(int code) noexcept:
@@ -69,9 +81,6 @@ def __dlpack__(Tensor self not None, *, stream=None, max_version=None, dl_device
                copy=None):
     """Return a DLPack capsule over self's memory."""
     cdef DLManagedTensor* managed
-    cdef DLTensor* t
-    cdef int64_t* sizes
-    cdef int d
     if self.flags & REQUIRES_GRAD:
         raise BufferError("Can't export tensors that require gradient, use "
                           "tensor.detach()")
@@ -80,30 +89,49 @@ def __dlpack__(Tensor self not None, *, stream=None, max_version=None, dl_device
     if dl_device is not None and tuple(dl_device) != __dlpack_device__(self):
         raise BufferError(f"cannot export a tensor on {self.device} to another device")
     if copy:
-        return __dlpack__(self.clone(), stream=stream)
+        return __dlpack__(self.clone(), stream=stream, max_version=max_version)
+    if max_version is not None and max_version[0] >= 1:
+        return versioned_capsule(self)
     managed = <DLManagedTensor*>malloc(
         sizeof(DLManagedTensor) + 2 * self.rank * sizeof(int64_t))
     if managed == NULL:
         raise MemoryError()
-    sizes = <int64_t*>(managed + 1)
-    t = &managed.dl_tensor
-    t.data = data(self)
-    t.device.device_type = TT_DL_CUDA if self.storage.device == CUDA else TT_DL_CPU
-    t.device.device_id = self.storage.index if self.storage.device == CUDA else 0
-    t.ndim = self.rank
-    t.dtype.code = kind_of(self.code)
-    t.dtype.bits = 8 * itemsize[self.code]
-    t.dtype.lanes = 1
-    t.shape = sizes
-    t.strides = sizes + self.rank
-    t.byte_offset = 0
-    for d in range(self.rank):
-        t.shape[d] = self.sizes[d]
-        t.strides[d] = self.strides[d]
+    describe(self, &managed.dl_tensor, <int64_t*>(managed + 1))
     managed.manager_ctx = <void*>self
     managed.deleter = let_go
     Py_INCREF(self)
     return PyCapsule_New(managed, b"dltensor", drop_capsule)
+
+
+cdef object versioned_capsule(Tensor x):
+    cdef DLManagedTensorVersioned* managed = <DLManagedTensorVersioned*>malloc(
+        sizeof(DLManagedTensorVersioned) + 2 * x.rank * sizeof(int64_t))
+    if managed == NULL:
+        raise MemoryError()
+    describe(x, &managed.dl_tensor, <int64_t*>(managed + 1))
+    tt_dl_set_version(managed)
+    managed.manager_ctx = <void*>x
+    managed.deleter = let_go_versioned
+    managed.flags = 0  # may be written
+    Py_INCREF(x)
+    return PyCapsule_New(managed, b"dltensor_versioned", drop_capsule)
+
+
+cdef void describe(Tensor x, DLTensor* t, int64_t* sizes) noexcept:
+    cdef int d
+    t.data = data(x)
+    t.device.device_type = TT_DL_CUDA if x.storage.device == CUDA else TT_DL_CPU
+    t.device.device_id = x.storage.index if x.storage.device == CUDA else 0
+    t.ndim = x.rank
+    t.dtype.code = kind_of(x.code)
+    t.dtype.bits = 8 * itemsize[x.code]
+    t.dtype.lanes = 1
+    t.shape = sizes
+    t.strides = sizes + x.rank
+    t.byte_offset = 0
+    for d in range(x.rank):
+        t.shape[d] = x.sizes[d]
+        t.strides[d] = x.strides[d]
 
 
 def __dlpack_device__(Tensor self not None):

@@ -125,8 +125,8 @@ cdef int index_backward(Node node, Tensor gy) except -1:
     return send(node, 0, put_along(gy, index, dim, node.i1))
 
 
-cdef object along_dim(const Kernel* kernel, const char* title, object make, Tensor x,
-                      int dim, bint keepdim):
+cdef object along_dim(const Kernel* kernel, const char* title, type kind, Tensor x,
+                      int dim, bint keepdim, object out):
     """Values and indices of the extrema along dim."""
     cdef Node node
     cdef Tensor value = reduced(kernel, x, <uint64_t>1 << dim, True, x.code,
@@ -139,7 +139,7 @@ cdef object along_dim(const Kernel* kernel, const char* title, object make, Tens
         node = index_node(title, x, dim, keepdim, index)
         node.i3 = x.rank
         attach(value, node)
-    return make((value, index))
+    return deliver_pair(kind, value, index, out)
 
 
 # ---- arguments ----
@@ -177,8 +177,7 @@ cdef object extrema(str name, Tensor x, object dim, object keepdim, object out):
     cdef int d = dim_of(dim, x.rank)
     check_lines(name, x, <uint64_t>1 << d)
     title = b"MaxBackward0" if most else b"MinBackward0"
-    make = max_made if most else min_made
-    return deliver_pair(along_dim(kernel, title, make, x, d, keepdim), out, make)
+    return along_dim(kernel, title, MaxResult if most else MinResult, x, d, keepdim, out)
 
 
 cdef object arguments(str name, Tensor x, object dim, object keepdim, object out):
@@ -202,9 +201,17 @@ cdef object arguments(str name, Tensor x, object dim, object keepdim, object out
     return deliver(argument(kernel, x, d, keepdim), out)
 
 
-cdef object max_made = named_result("max", "values indices")._make
-cdef object min_made = named_result("min", "values indices")._make
-cdef object aminmax_made = named_result("aminmax", "min max")._make
+cdef tuple c_words = ("float", "double", "c10::Half", "c10::BFloat16", "long int", "int",
+                      "short int", "signed char", "unsigned char", "bool")
+
+
+cdef str c_word(Tensor x):
+    return <str>c_words[x.code]
+
+
+cdef type MaxResult = named_result("max", "values indices")
+cdef type MinResult = named_result("min", "values indices")
+cdef type AminmaxResult = named_result("aminmax", "min max")
 
 
 # ---- for Python ----
@@ -255,8 +262,13 @@ def aminmax(Tensor input not None, *, dim=None, keepdim=False, out=None, axis=No
     elif input.count == 0:
         raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as "
                            "the operation has no identity.")
-    return deliver_pair(aminmax_made((c_amin(input, dims, keep),
-                                      c_amax(input, dims, keep))), out, aminmax_made)
+    for target in out or ():
+        if (<Tensor?>target).code != input.code:
+            raise RuntimeError(
+                f"Expected out tensor to have dtype {c_word(input)}, but got "
+                f"{c_word(<Tensor>target)} instead")
+    return deliver_pair(AminmaxResult, c_amin(input, dims, keep),
+                        c_amax(input, dims, keep), out)
 
 
 def max(Tensor input not None, dim=None, keepdim=False, *, other=None, out=None,

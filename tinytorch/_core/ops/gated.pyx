@@ -1,4 +1,4 @@
-"""Activations of two operands: prelu with a learned slope, glu with half as the gate."""
+"""Activations of two operands: prelu with its slope, glu with half as the gate."""
 
 from libc.stdint cimport int64_t
 
@@ -75,8 +75,8 @@ def prelu(Tensor input not None, Tensor weight not None):
         node = new_node(prelu_backward, b"PreluKernelBackward0")
         save(node, 0, input)
         save(node, 1, weight)
-    return linked(node, binary(PRELU, PROMOTE, input, weight, NULL, None), input, weight,
-                  None)
+    return linked(node, binary(PRELU, PROMOTE, input, weight, NULL, None), input,
+                  weight, None)
 
 
 cdef int prelu_backward(Node node, Tensor gy) except -1:
@@ -97,7 +97,7 @@ cdef int prelu_backward(Node node, Tensor gy) except -1:
 
 
 def glu(Tensor input not None, dim=-1, *, out=None):
-    """Return ``a * sigmoid(b)``, where a and b are the halves of `input` along `dim`."""
+    """Return ``a * sigmoid(b)`` with the halves a and b of `input` along `dim`."""
     cdef Tensor a, b
     cdef Node node = None
     cdef int d
@@ -118,7 +118,8 @@ def glu(Tensor input not None, dim=-1, *, out=None):
         node = new_node(glu_backward, b"GluBackward0")
         save(node, 0, a)
         save(node, 1, b)
-    return deliver(linked(node, binary(GLU, PROMOTE, a, b, NULL, None), a, b, None), out)
+    return deliver(
+        linked(node, binary(GLU, PROMOTE, a, b, NULL, None), a, b, None), out)
 
 
 cdef int glu_backward(Node node, Tensor gy) except -1:

@@ -3,11 +3,12 @@
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, grad_mode, link, needs_grad2, new_node, save, saved, send, wants)
+    Node, attach, grad_mode, link, needs_grad2, new_node, output_gradient, save,
+    saved, send, wants)
 from tinytorch._core.executor cimport (
     Kernel, KernelCall, Scalar, View, copy_into, register_kernel, run, view_of)
 from tinytorch._core.ops.elementwise cimport same_device
-from tinytorch._core.ops.shape cimport dtype_word
+from tinytorch._core.ops.shape cimport dtype_word, zeros_like
 from tinytorch._core.ops.window cimport (
     compute_code, fresh, launch, operand, refuse_dtype, sizes_text)
 from tinytorch._core.tensor cimport Tensor, empty_as
@@ -23,12 +24,14 @@ cdef extern from "grid_sample.h" nogil:
                             int64_t, int64_t) noexcept nogil
     int grid_sample_driver(const KernelCall* call)
     int grid_sample_backward_driver(const KernelCall* call)
+    int grid_sample_double_driver(const KernelCall* call)
     enum: GRID_CUBIC
 
 tt_parallel_for = parallel_for
 cdef Kernel* FORWARD = register_kernel("grid_sample", grid_sample_driver, NULL)
 cdef Kernel* BACKWARD = register_kernel(
     "grid_sample_backward", grid_sample_backward_driver, NULL)
+cdef Kernel* DOUBLE = register_kernel("grid_sample_double", grid_sample_double_driver, NULL)
 
 
 cdef Tensor sampled(Tensor x, Tensor grid, int mode, int padding, bint align):
@@ -61,24 +64,70 @@ cdef int sampled_backward(Node node, Tensor gy) except -1:
     """dx[place] += weight dy,  dgrid = sum of d weight/d grid x[place] dy"""
     cdef Scalar[3] s
     cdef View[5] v
+    cdef Node again = None
     cdef Tensor x = saved(node, 0)
     cdef Tensor grid = saved(node, 1)
-    cdef Tensor gx = empty_as(x, compute_code(x.code))
-    cdef Tensor ggrid = empty_as(grid, gx.code)
-    cdef Tensor g = operand(gy, gx.code)
-    cdef Tensor image = operand(x, gx.code)
-    cdef Tensor points = operand(grid, gx.code)
-    s[0].i, s[1].i, s[2].i = node.i0, node.i1, node.i2
-    view_of(&v[0], gx)
-    view_of(&v[1], ggrid)
-    view_of(&v[2], g)
-    view_of(&v[3], image)
-    view_of(&v[4], points)
-    run(BACKWARD, v, 5, 2, s, 3, compute_of[gx.code], x.storage.device)
+    cdef int code = compute_code(x.code)
+    cdef Tensor gx = empty_as(x, code)
+    cdef Tensor ggrid = empty_as(grid, code)
+    cdef tuple held = (operand(gy, code), operand(x, code), operand(grid, code))
+    scalars_of(node, s)
+    fill(v, (gx, ggrid) + held)
+    run(BACKWARD, v, 5, 2, s, 3, compute_of[code], x.storage.device)
+    gx = narrowed(gx, x)
+    ggrid = narrowed(ggrid, grid)
+    if grad_mode():
+        again = new_node(twice_backward, b"GridSampler2DBackwardBackward0" if x.rank == 4
+                         else b"GridSampler3DBackwardBackward0")
+        again.i0, again.i1, again.i2 = node.i0, node.i1, node.i2
+        for k, tensor in enumerate((gy, x, grid)):
+            link(again, k, tensor)
+            save(again, k, tensor)
+        attach(gx, again)
+        attach(ggrid, again, 1)
     if wants(node, 0):
-        send(node, 0, once(narrowed(gx, x), x, gy))
+        send(node, 0, gx)
     if wants(node, 1):
-        send(node, 1, once(narrowed(ggrid, grid), x, gy))
+        send(node, 1, ggrid)
+    return 0
+
+
+cdef int twice_backward(Node node, Tensor v) except -1:
+    """With directions v of x and u of grid, s = sum of v dx + u dgrid; its gradients:
+
+    by dy: weight v[place] + (u d weight) x[place];  by x: (u d weight) dy;
+    by grid: dy (d weight v[place] + (u d d weight) x[place])
+    """
+    cdef Scalar[3] s
+    cdef View[8] views
+    cdef int k
+    cdef Tensor u = output_gradient(node, 1)
+    cdef Tensor gy = saved(node, 0)
+    cdef Tensor x = saved(node, 1)
+    cdef Tensor grid = saved(node, 2)
+    cdef int code = compute_code(x.code)
+    v = zeros_like(x) if v is None else v
+    u = zeros_like(grid) if u is None else u
+    cdef tuple made = (empty_as(gy, code), empty_as(x, code), empty_as(grid, code))
+    cdef tuple held = tuple([operand(t, code) for t in (gy, x, grid, v, u)])
+    scalars_of(node, s)
+    fill(views, made + held)
+    run(DOUBLE, views, 8, 3, s, 3, compute_of[code], x.storage.device)
+    for k, like in enumerate((gy, x, grid)):
+        if wants(node, k):
+            send(node, k, once(narrowed(<Tensor>made[k], <Tensor>like), gy))
+    return 0
+
+
+cdef int scalars_of(Node node, Scalar* s) except -1:
+    s[0].i, s[1].i, s[2].i = node.i0, node.i1, node.i2
+    return 0
+
+
+cdef int fill(View* v, tuple tensors) except -1:
+    cdef int k
+    for k in range(len(tensors)):
+        view_of(&v[k], <Tensor>tensors[k])
     return 0
 
 
@@ -91,33 +140,36 @@ cdef Tensor narrowed(Tensor g, Tensor like):
     return y
 
 
-cdef Tensor once(Tensor g, Tensor x, Tensor gy):
+cdef Tensor once(Tensor g, Tensor gy):
     """A gradient that has no derivative itself, as in PyTorch."""
     cdef Node node
     if grad_mode():
-        node = new_node(no_derivative, b"GridSamplerBackwardBackward0")
-        node.i0 = x.rank - 2
+        node = new_node(no_derivative, b"NotImplemented")
         link(node, 0, gy)
-        link(node, 1, x)
         attach(g, node)
     return g
 
 
 cdef int no_derivative(Node node, Tensor g) except -1:
     """There is none."""
-    raise NotImplementedError(
-        f"derivative for aten::grid_sampler_{node.i0}d_backward is not implemented")
+    raise NotImplementedError("the third derivative of grid_sample is not implemented")
 
 
 # ---- arguments ----
 
 cdef int check(Tensor x, Tensor grid, int mode) except -1:
     cdef int d
+    cdef str wanted = "4D" if x.rank == 4 else "5D" if x.rank == 5 else "4D or 5D"
     same_device(x, grid)
-    if x.sizes[0] != grid.sizes[0]:
+    if x.rank and grid.rank and x.sizes[0] != grid.sizes[0]:
         raise RuntimeError(
             "grid_sampler(): expected grid and input to have same batch size, but got input "
             f"with sizes {sizes_text(x)} and grid with sizes {sizes_text(grid)}")
+    if x.rank not in (4, 5) or x.rank != grid.rank:
+        raise RuntimeError(
+            f"grid_sampler(): expected {wanted} input and grid with same number of "
+            f"dimensions, but got input with sizes {sizes_text(x)} and grid with sizes "
+            f"{sizes_text(grid)}")
     if grid.sizes[grid.rank - 1] != x.rank - 2:
         raise RuntimeError(
             f"grid_sampler(): expected grid to have size {x.rank - 2} in last dimension, "
@@ -127,11 +179,6 @@ cdef int check(Tensor x, Tensor grid, int mode) except -1:
             raise RuntimeError(
                 "grid_sampler(): expected input to have non-empty spatial dimensions, but "
                 f"input has sizes {sizes_text(x)} with dimension {d} being empty")
-    if x.rank not in (4, 5) or x.rank != grid.rank:
-        raise RuntimeError(
-            f"grid_sampler(): expected {x.rank}D input and grid with same number of "
-            f"dimensions, but got input with sizes {sizes_text(x)} and grid with sizes "
-            f"{sizes_text(grid)}")
     if mode == GRID_CUBIC and x.rank == 5:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
     if x.code != grid.code:
@@ -143,21 +190,8 @@ cdef int check(Tensor x, Tensor grid, int mode) except -1:
 
 
 cdef Tensor sample(Tensor x, Tensor grid, int mode, int padding, bint align):
-    if x.rank < 4 or x.rank != grid.rank:
-        check_ranks(x, grid)
     check(x, grid, mode)
     return sampled(x, grid, mode, padding, align)
-
-
-cdef int check_ranks(Tensor x, Tensor grid) except -1:
-    if x.rank and grid.rank and x.sizes[0] != grid.sizes[0]:
-        raise RuntimeError(
-            "grid_sampler(): expected grid and input to have same batch size, but got input "
-            f"with sizes {sizes_text(x)} and grid with sizes {sizes_text(grid)}")
-    raise RuntimeError(
-        f"grid_sampler(): expected {'4D or 5D' if x.rank not in (4, 5) else f'{x.rank}D'} "
-        "input and grid with same number of dimensions, but got input with sizes "
-        f"{sizes_text(x)} and grid with sizes {sizes_text(grid)}")
 
 
 cdef dict modes = {"bilinear": 0, "nearest": 1, "bicubic": 2}

@@ -29,7 +29,7 @@ cdef int rebase_view(Tensor x, Node node) except -1:
     slices = new_node(copy_slices_backward, b"CopySlices")
     set_edge(slices, 0, edge_of(base), base.output)
     set_edge(slices, 1, node, 0)
-    slices.context = [layout_of(x), layout_of(base)]
+    slices.context = (layout_of(x), layout_of(base))
     attach(base, slices)
     x.flags |= REQUIRES_GRAD
     x.node = slices  # stands in until the view's own node is asked for
@@ -41,16 +41,8 @@ cdef int rebase_view(Tensor x, Node node) except -1:
 cdef int copy_slices_backward(Node node, Tensor gy) except -1:
     """d base = dy outside the slice; the op that wrote the slice gets dy inside it"""
     cdef Layout inner, outer
-    if node.context is None:
-        raise RuntimeError(
-            "Trying to backward through the graph a second time (or directly access "
-            "saved tensors after they have already been freed). Saved intermediate "
-            "values of the graph are freed when you call .backward() or "
-            "autograd.grad(). Specify retain_graph=True if you need to backward through "
-            "the graph a second time or if you need to access saved tensors after "
-            "calling backward.")
-    inner = <Layout>(<list>node.context)[0]
-    outer = <Layout>(<list>node.context)[1]
+    inner = <Layout>(<tuple>node.context)[0]
+    outer = <Layout>(<tuple>node.context)[1]
     if wants(node, 0):
         send(node, 0, cut_out(gy, inner, outer))
     if wants(node, 1):

@@ -118,44 +118,17 @@ cdef Tensor c_cat(list tensors, int dim):
         for i in range(len(tensors)):
             link(node, i, <Tensor>tensors[i])
         node.i0 = dim
-        keep_parts(node, tensors, dim)
+        node.context = [-1 if is_nothing(<Tensor>x) else (<Tensor>x).sizes[dim]
+                        for x in tensors]
         attach(y, node)
     return y
-
-
-cdef int keep_parts(Node node, list tensors, int dim) except -1:
-    """The inputs' sizes: in node.i1.. for two, else behind the numbers of the edges."""
-    cdef Tensor x
-    if len(tensors) == 2:
-        for i, x in enumerate(tensors):
-            if is_nothing(x) and dim:
-                break
-            if i == 0:
-                node.i1 = x.sizes[dim]
-            else:
-                node.i2 = x.sizes[dim]
-        else:
-            node.i3 = 2
-            return 0
-    if node.more_numbers is None:
-        node.more_numbers = []
-    node.more_numbers.append([
-        -1 if is_nothing(<Tensor>x) else (<Tensor>x).sizes[dim] for x in tensors])
-    return 0
 
 
 cdef int cat_backward(Node node, Tensor gy) except -1:
     """dx_k = the slice of dy that x_k became"""
     cdef int i, dim = <int>node.i0
     cdef int64_t at = 0, n, none = 0
-    cdef list sizes
-    if node.i3 == 2:
-        if wants(node, 0):
-            send(node, 0, c_slice(gy, dim, 0, 1, node.i1))
-        if wants(node, 1):
-            send(node, 1, c_slice(gy, dim, node.i1, 1, node.i2))
-        return 0
-    sizes = <list>node.more_numbers[len(node.more_numbers) - 1]
+    cdef list sizes = <list>node.context
     for i in range(node.inputs):
         n = sizes[i]
         if wants(node, i):
@@ -358,7 +331,7 @@ cdef tuple split_into(Tensor x, int dim, list sizes, const char* title):
     cdef list pieces = []
     if node is not None:
         node.i0 = dim
-        node.more_numbers = sizes
+        node.context = sizes
     for n in sizes:
         pieces.append(piece(x, node, nr, dim, at, n))
         at += n
@@ -368,7 +341,7 @@ cdef tuple split_into(Tensor x, int dim, list sizes, const char* title):
 
 cdef int split_backward(Node node, Tensor gy) except -1:
     """dx = the dy_k joined again"""
-    cdef list parts = gradients_of(node, gy, <int>node.i0, node.more_numbers)
+    cdef list parts = gradients_of(node, gy, <int>node.i0, node.context)
     send(node, 0, c_cat(parts, <int>node.i0))
     return 0
 

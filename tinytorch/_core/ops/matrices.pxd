@@ -35,6 +35,9 @@ cdef int64_t first_failure(Tensor info) except? -1
 cdef str batch_element(Tensor info, int64_t failure)   # "(Batch element 1): " or ""
 cdef int raise_failure(str message) except -1          # LinAlgError
 
+# `make` of the results, or of the tensors in `out`, filled with them.
+cdef object results(object make, tuple ys, object out)
+
 # ---- kernels ----
 # Runs `body(call, begin, end)` over the batch of operand `matrix`; `info` is the operand
 # that may report NO_MEMORY, or -1.

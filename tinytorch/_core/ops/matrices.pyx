@@ -1,6 +1,6 @@
 """Copies in column-major order, batches of LAPACK calls, and what their failures say."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport inference_mode
@@ -8,7 +8,7 @@ from tinytorch._core.executor cimport (
     TT_NO_MEMORY, TT_OK, Driver, Kernel, KernelCall, View, copy_into, fill_with,
     refuse_capture, register_kernel, run, view_of)
 from tinytorch._core.lapack cimport NO_MEMORY
-from tinytorch._core.ops.elementwise cimport same_device
+from tinytorch._core.ops.elementwise cimport deliver, same_device
 from tinytorch._core.ops.shape cimport c_expand, dtype_word
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport (
@@ -171,7 +171,7 @@ cdef int first_failure_driver(const KernelCall* call) noexcept nogil:
     y[0] = 0
     for i in range(v[1].numel):
         if info[i]:
-            y[0] = ((i + 1) << 32) + max(info[i], 0)
+            y[0] = ((i + 1) << 32) + <uint32_t>info[i]
             return TT_OK
     return TT_OK
 
@@ -199,6 +199,12 @@ cdef str batch_element(Tensor info, int64_t failure):
 
 cdef int raise_failure(str message) except -1:
     raise LinAlgError(message)
+
+
+cdef object results(object make, tuple ys, object out):
+    if out is None:
+        return make(*ys)
+    return make(*[deliver(<Tensor?>y, o) for y, o in zip(ys, out, strict=True)])
 
 
 # ---- batches of calls ----

@@ -10,16 +10,15 @@ from libc.stdint cimport int64_t
 from tinytorch._core.autograd cimport (
     Node, attach, check_inplace, grad_mode, gradient_ops, link, needs_grad, new_node,
     rebase, save, save_output, saved, send)
-from tinytorch._core.executor cimport (
-    Kernel, Scalar, fill_with, pointwise, register_kernel)
+from tinytorch._core.executor cimport Scalar, fill_with, pointwise, register_kernel
 from tinytorch._core.ops.arithmetic cimport (
-    c_add_number, c_div, c_div_number, c_mul, c_mul_number, c_neg, c_rsub_number,
-    c_square)
-from tinytorch._core.ops.elementwise cimport PROMOTE, PROMOTE_FLOAT, binary, deliver, unary
+    c_add_number, c_div, c_mul, c_mul_number, c_neg, c_rsub_number, c_square)
+from tinytorch._core.ops.elementwise cimport (
+    PROMOTE, PROMOTE_FLOAT, binary, deliver, unary)
 from tinytorch._core.ops.shape cimport dtype_word
 from tinytorch._core.tensor cimport Tensor, empty_like
 from tinytorch._core.types cimport (
-    BF16, BOOL, BOOLS, COMPUTE_I64, F16, INTEGERS, category_of, compute_of)
+    BF16, BOOLS, COMPUTE_I64, F16, INTEGERS, category_of, compute_of)
 
 __all__ = [
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt",
@@ -186,11 +185,14 @@ cdef Tensor d_exp(Node node, Tensor gy, Tensor y):
     """d(e^x) = y dx"""
     return c_mul(gy, y)
 
+
 def exp(Tensor input not None, *, out=None):
     """Return e to the power of each element."""
     return result(&EXP, input, out)
 
+
 def exp_(Tensor self not None): return apply(&EXP, self, self)
+
 
 cdef Tensor c_exp(Tensor x):
     return apply(&EXP, x, None)
@@ -202,11 +204,14 @@ cdef Tensor d_exp2(Node node, Tensor gy, Tensor y):
     """d(2^x) = log(2) y dx"""
     return c_mul(gy, c_mul_number(y, LN2))
 
+
 def exp2(Tensor input not None, *, out=None):
     """Return 2 to the power of each element."""
     return result(&EXP2, input, out)
 
+
 def exp2_(Tensor self not None): return apply(&EXP2, self, self)
+
 
 cdef Tensor c_exp2(Tensor x):
     return apply(&EXP2, x, None)
@@ -218,11 +223,14 @@ cdef Tensor d_expm1(Node node, Tensor gy, Tensor y):
     """d(e^x - 1) = (y + 1) dx"""
     return c_mul(gy, c_add_number(y, 1))
 
+
 def expm1(Tensor input not None, *, out=None):
     """Return ``exp(input) - 1``, exact near 0."""
     return result(&EXPM1, input, out)
 
+
 def expm1_(Tensor self not None): return apply(&EXPM1, self, self)
+
 
 cdef Tensor c_expm1(Tensor x):
     return apply(&EXPM1, x, None)
@@ -236,11 +244,14 @@ cdef Tensor d_log(Node node, Tensor gy, Tensor x):
     """d(log x) = dx / x"""
     return c_div(gy, x)
 
+
 def log(Tensor input not None, *, out=None):
     """Return the natural logarithm of each element."""
     return result(&LOG, input, out)
 
+
 def log_(Tensor self not None): return apply(&LOG, self, self)
+
 
 cdef Tensor c_log(Tensor x):
     return apply(&LOG, x, None)
@@ -252,9 +263,11 @@ cdef Tensor d_log2(Node node, Tensor gy, Tensor x):
     """d(log2 x) = dx / (x log 2)"""
     return c_div(gy, c_mul_number(x, LN2))
 
+
 def log2(Tensor input not None, *, out=None):
     """Return the logarithm to base 2 of each element."""
     return result(&LOG2, input, out)
+
 
 def log2_(Tensor self not None): return apply(&LOG2, self, self)
 
@@ -265,9 +278,11 @@ cdef Tensor d_log10(Node node, Tensor gy, Tensor x):
     """d(log10 x) = dx / (x log 10)"""
     return c_div(gy, c_mul_number(x, LN10))
 
+
 def log10(Tensor input not None, *, out=None):
     """Return the logarithm to base 10 of each element."""
     return result(&LOG10, input, out)
+
 
 def log10_(Tensor self not None): return apply(&LOG10, self, self)
 
@@ -278,11 +293,14 @@ cdef Tensor d_log1p(Node node, Tensor gy, Tensor x):
     """d(log(1 + x)) = dx / (1 + x)"""
     return c_div(gy, c_add_number(x, 1))
 
+
 def log1p(Tensor input not None, *, out=None):
     """Return ``log(1 + input)``, exact near 0."""
     return result(&LOG1P, input, out)
 
+
 def log1p_(Tensor self not None): return apply(&LOG1P, self, self)
+
 
 cdef Tensor c_log1p(Tensor x):
     return apply(&LOG1P, x, None)
@@ -296,11 +314,14 @@ cdef Tensor d_sqrt(Node node, Tensor gy, Tensor y):
     """dy = dx / (2 y)"""
     return c_div(gy, c_mul_number(y, 2))
 
+
 def sqrt(Tensor input not None, *, out=None):
     """Return the square root of each element."""
     return result(&SQRT, input, out)
 
+
 def sqrt_(Tensor self not None): return apply(&SQRT, self, self)
+
 
 cdef Tensor c_sqrt(Tensor x):
     return apply(&SQRT, x, None)
@@ -312,11 +333,14 @@ cdef Tensor d_rsqrt(Node node, Tensor gy, Tensor y):
     """dy = -y^3 / 2 dx"""
     return c_mul(c_mul_number(gy, -0.5), c_mul(c_square(y), y))
 
+
 def rsqrt(Tensor input not None, *, out=None):
     """Return one over the square root of each element."""
     return result(&RSQRT, input, out)
 
+
 def rsqrt_(Tensor self not None): return apply(&RSQRT, self, self)
+
 
 cdef Tensor c_rsqrt(Tensor x):
     return apply(&RSQRT, x, None)
@@ -329,11 +353,14 @@ cdef Tensor d_reciprocal(Node node, Tensor gy, Tensor y):
     """d(1 / x) = -y^2 dx"""
     return c_mul(c_neg(gy), c_square(y))
 
+
 def reciprocal(Tensor input not None, *, out=None):
     """Return one over each element."""
     return result(&RECIPROCAL, input, out)
 
+
 def reciprocal_(Tensor self not None): return apply(&RECIPROCAL, self, self)
+
 
 cdef Tensor c_reciprocal(Tensor x):
     return apply(&RECIPROCAL, x, None)
@@ -348,11 +375,14 @@ cdef Tensor d_sigmoid(Node node, Tensor gy, Tensor y):
     """dy = (1 - y) y dx"""
     return c_mul(c_mul(gy, c_rsub_number(y, 1)), y)
 
+
 def sigmoid(Tensor input not None, *, out=None):
     """Return ``1 / (1 + exp(-input))``."""
     return result(&SIGMOID, input, out)
 
+
 def sigmoid_(Tensor self not None): return apply(&SIGMOID, self, self)
+
 
 expit = sigmoid
 

@@ -3,8 +3,8 @@
 from libc.math cimport log
 
 from tinytorch._core.autograd cimport (
-    Node, check_inplace, grad_mode, needs_grad, needs_grad2, new_node, save_output, saved,
-    send, wants)
+    Node, check_inplace, grad_mode, needs_grad, needs_grad2, new_node, save_output,
+    saved, send, wants)
 from tinytorch._core.executor cimport Kernel, pointwise, register_kernel
 from tinytorch._core.ops.arithmetic cimport (
     c_add_number, c_mul, c_mul_number, linked, operate, operate_into)
@@ -208,7 +208,8 @@ cdef object widened(object value):
 
 def float_power(input, exponent, *, out=None):
     """Return ``input ** exponent`` computed in, and of, float64."""
-    return deliver(<Tensor>raised("float_power", widened(input), widened(exponent)), out)
+    return deliver(
+        <Tensor>raised("float_power", widened(input), widened(exponent)), out)
 
 
 def float_power_(Tensor self not None, exponent):

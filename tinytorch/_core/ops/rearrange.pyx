@@ -12,7 +12,7 @@ from tinytorch._core.ops.convert cimport c_to_device
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.shape cimport (
-    c_clone, c_expand, c_flatten, c_reshape, c_to, c_unsqueeze, contiguous, read_dim, read_dims,
+    c_clone, c_expand, c_flatten, c_reshape, c_to, c_unsqueeze, contiguous, either, read_dim, read_dims,
     read_int, read_sizes, saved_sizes, save_sizes, unpack, wrap)
 from tinytorch._core.ops.strided cimport c_diagonal, on_diagonal
 from tinytorch._core.storage cimport CPU, META
@@ -81,7 +81,7 @@ cdef int flip_backward(Node node, Tensor gy) except -1:
     return 0
 
 
-def flip(Tensor input not None, *dims):
+def flip(Tensor input not None, *over, dims=None):
     """Return a copy in the opposite order along the given dimensions.
 
     Example:
@@ -89,7 +89,8 @@ def flip(Tensor input not None, *dims):
         [2, 1, 0]
     """
     cdef int[MAX_DIMS] wrapped
-    return c_flip(input, read_dims(unpack(dims), input.rank, wrapped, "flip"), wrapped)
+    return c_flip(input, read_dims(either(over, dims, "flip", "dims"), input.rank,
+                                   wrapped, "flip"), wrapped)
 
 
 def fliplr(Tensor input not None):
@@ -171,7 +172,7 @@ cdef Tensor c_roll(Tensor x, int n, const int64_t* shifts, const int* dims):
     if needs_grad(x):
         node = new_node(roll_backward, b"RollBackward0")
         link(node, 0, x)
-        node.more_numbers = [[shifts[i], dims[i]] for i in range(n)]
+        node.context = [[shifts[i], dims[i]] for i in range(n)]
         attach(y, node)
     return y
 
@@ -181,7 +182,7 @@ cdef int roll_backward(Node node, Tensor gy) except -1:
     cdef int64_t[MAX_DIMS] shifts
     cdef int[MAX_DIMS] dims
     cdef int n = 0
-    for shift, dim in node.more_numbers:
+    for shift, dim in node.context:
         shifts[n] = -shift
         dims[n] = dim
         n += 1
@@ -287,14 +288,13 @@ cdef Tensor c_expand_empty(Tensor gy, int rank, const int64_t* sizes):
     return c_expand(total, rank, sizes)
 
 
-def repeat(Tensor self not None, *repeats):
+def repeat(Tensor self not None, *counts, repeats=None):
     """Return a copy that contains self repeats[d] times along each dimension."""
     cdef int64_t[MAX_DIMS] times
     cdef int64_t[MAX_DIMS] sizes
     cdef int d, rank
-    if not repeats:
-        raise TypeError('repeat() missing 1 required positional arguments: "repeats"')
-    rank = read_sizes(unpack(repeats), times, "repeat")
+    cdef bint negative = False
+    rank = read_sizes(either(counts, repeats, "repeat", "repeats"), times, "repeat")
     if rank < self.rank:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than "
                            "number of dimensions of tensor")
@@ -302,16 +302,19 @@ def repeat(Tensor self not None, *repeats):
         sizes[d] = times[d] * (self.sizes[d - rank + self.rank]
                                if d >= rank - self.rank else 1)
         if times[d] < 0:
-            raise RuntimeError(
-                f"Trying to create tensor with negative dimension {sizes[d]}: "
-                f"{[times[i] * (self.sizes[i - rank + self.rank] if i >= rank - self.rank else 1) for i in range(rank)]}")
+            negative = True
+    if negative:
+        raise RuntimeError(f"Trying to create tensor with negative dimension "
+                           f"{min([sizes[d] for d in range(rank)])}: "
+                           f"{[sizes[d] for d in range(rank)]}")
     return c_repeat(self, rank, times)
 
 
-def tile(Tensor input not None, *dims):
+def tile(Tensor input not None, *counts, dims=None):
     """Return repeat(dims), where missing dimensions in front are 1."""
     cdef int64_t[MAX_DIMS] times
-    cdef int i, rank = read_sizes(unpack(dims), times, "tile"), shift
+    cdef int i, rank, shift
+    rank = read_sizes(unpack(counts) if dims is None else dims, times, "tile")
     if rank < input.rank:
         shift = input.rank - rank
         for i in range(rank - 1, -1, -1):

@@ -16,7 +16,7 @@ cdef uint64_t dims_from(const int* dim, int n) noexcept nogil  # from a C list
 cdef int one_dim(str name, object dim, object axis, Tensor x) except -1
 cdef uint64_t named_dims(object dim, object axis, int rank) except? 0
 cdef int out_code(Tensor x, object dtype, object out) except -1  # of sums and products
-cdef object deliver_pair(object made, object out, object make)
+cdef object deliver_pair(type kind, Tensor first, Tensor second, object out)
 cdef int match_out(Tensor x, object out) except -1      # raises unless of x's dtype
 
 # y = kernel over x's dimensions `dims`, computed in `compute` and stored as `code`;

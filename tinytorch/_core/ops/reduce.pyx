@@ -5,6 +5,7 @@ of that is the sum again, so the two close under differentiation.
 """
 
 from cpython.long cimport PyLong_CheckExact
+from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport int64_t, uint64_t
 
 from tinytorch._core.autograd cimport (
@@ -35,6 +36,11 @@ cdef extern from *:
     void** mean_reductions
 
 tt_parallel_for = parallel_for
+
+cdef extern from "Python.h":
+    ctypedef struct TupleType "PyTypeObject":
+        object (*tp_new)(PyTypeObject* kind, object args, PyObject* kwargs)
+    TupleType PyTuple_Type
 
 cdef Kernel* SUM = reduction("sum", sum_reductions)
 cdef Kernel* MEAN = reduction("mean", mean_reductions)
@@ -112,12 +118,11 @@ cdef int match_out(Tensor x, object out) except -1:
     return 0
 
 
-cdef object deliver_pair(object made, object out, object make):
-    """Two results, in a pair of out= tensors if there is one."""
-    if out is None:
-        return made
-    first, second = made
-    return make((deliver(<Tensor>first, out[0]), deliver(<Tensor>second, out[1])))
+cdef object deliver_pair(type kind, Tensor first, Tensor second, object out):
+    """Two results as the named tuple `kind`, in a pair of out= tensors if there is one."""
+    if out is not None:
+        first, second = deliver(first, out[0]), deliver(second, out[1])
+    return PyTuple_Type.tp_new(<PyTypeObject*>kind, ((first, second),), NULL)
 
 
 cdef int64_t count_over(Tensor x, uint64_t dims) noexcept nogil:

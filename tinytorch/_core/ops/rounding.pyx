@@ -1,4 +1,4 @@
-"""Magnitude, sign and rounding: abs, sign, floor, ceil, trunc, round, frac, nan_to_num."""
+"""Magnitude, sign, angle and rounding; what replaces NaN and infinity."""
 
 from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport M_PI
@@ -8,16 +8,16 @@ from tinytorch._core.ops.arithmetic cimport c_mul, linked
 from tinytorch._core.ops.compare cimport c_isfinite, c_isnan, c_lt_number
 from tinytorch._core.ops.elementwise cimport PROMOTE, Number, deliver, number_of_float
 from tinytorch._core.ops.pointwise cimport (
-    INPUT, NO_BOOLS, NOTHING, ONLY_FLOATS, Loops, Op, apply, define, describe_twins, flat,
-    result, zeros_like)
-from tinytorch._core.ops.select cimport c_where_number, cast, choose
+    INPUT, NO_BOOLS, NOTHING, ONLY_FLOATS, Loops, Op, apply, define, describe_twins,
+    flat, result, zeros_like)
+from tinytorch._core.ops.select cimport c_where_number, choose
 from tinytorch._core.tensor cimport Tensor, operators
-from tinytorch._core.types cimport BF16, F16, F64
+from tinytorch._core.types cimport BF16, F16, F64, is_float
 
 __all__ = [
     "abs", "absolute", "sign", "sgn", "ceil", "floor", "trunc", "fix", "round", "frac",
-    "nan_to_num", "angle", "abs_", "ceil_", "floor_", "trunc_", "fix_", "round_", "frac_",
-    "nan_to_num_"]
+    "nan_to_num", "angle", "abs_", "ceil_", "floor_", "trunc_", "fix_", "round_",
+    "frac_", "nan_to_num_"]
 METHODS = [*__all__, "absolute_", "sign_", "sgn_"]
 SPECIAL = ["round"]
 
@@ -25,7 +25,7 @@ cdef extern from *:
     """
     #include "map_math.h"
     #include "math_backward.h"
-    #define TT_WHOLE_LOOPS(name) static void *name##_loops[3] =                          \\
+    #define TT_WHOLE_LOOPS(name) static void *name##_loops[3] = \\
         {(void *)name##_f32, (void *)name##_f64, (void *)copy_i64};
     TT_LOOPS(abs) TT_FLOAT_LOOPS(abs_backward) TT_LOOPS(sign) TT_FLOAT_LOOPS(frac)
     TT_WHOLE_LOOPS(ceil) TT_WHOLE_LOOPS(floor) TT_WHOLE_LOOPS(trunc)
@@ -47,11 +47,14 @@ cdef Tensor d_abs(Node node, Tensor gy, Tensor x):
     """d|x| = sign(x) dx"""
     return c_mul(gy, apply(&SGN, x, None))
 
+
 def abs(Tensor input not None, *, out=None):
     """Return the magnitude of each element."""
     return result(&ABS, input, out)
 
+
 def abs_(Tensor self not None): return apply(&ABS, self, self)
+
 
 absolute, absolute_ = abs, abs_
 
@@ -67,16 +70,20 @@ operators.abs = op_abs
 cdef Op SIGN = define("sign", sign_loops, NOTHING, flat, NULL, 1, PROMOTE)
 cdef Op SGN = define("sgn", sign_loops, NOTHING, flat, NULL, 1, PROMOTE)
 
+
 def sign(Tensor input not None, *, out=None):
     """Return -1, 0 or 1, the sign of each element."""
     return result(&SIGN, input, out)
+
 
 def sgn(Tensor input not None, *, out=None):
     """Return the sign of each element, as `sign` does for real ones."""
     return result(&SGN, input, out)
 
+
 def sign_(Tensor self not None): return apply(&SIGN, self, self)
 def sgn_(Tensor self not None): return apply(&SGN, self, self)
+
 
 cdef Tensor c_sign(Tensor x):
     return apply(&SIGN, x, None)
@@ -84,19 +91,21 @@ cdef Tensor c_sign(Tensor x):
 
 # ---- the angle of a real number ----
 
+
 def angle(Tensor input not None, *, out=None):
     """Return 0 for numbers that are not negative, pi for negative ones."""
     return deliver(c_angle(input), out)
+
 
 cdef Tensor c_angle(Tensor x):
     """NaN stays; integers become floats."""
     cdef Node node = None
     cdef Tensor y
     cdef Number pi = number_of_float(M_PI), zero = number_of_float(0)
-    y = choose(c_lt_number(x, 0), None, &pi, None, &zero, None)
-    if x.code > BF16:
-        return y
-    y = choose(c_isnan(x), x, NULL, cast(y, x.code), NULL, None)
+    if not is_float(x.code):
+        return choose(c_lt_number(x, 0), None, &pi, None, &zero, None)
+    y = choose(c_lt_number(x, 0), None, &pi, zeros_like(x), NULL, None)
+    y = choose(c_isnan(x), x, NULL, y, NULL, None)
     if needs_grad(x):
         node = new_node(angle_backward, b"AngleBackward0")
     return linked(node, y, x, None, None)
@@ -122,21 +131,26 @@ ROUND_DECIMALS.refuses = ONLY_FLOATS
 ROUND_DECIMALS.scalars = ROUND_DECIMALS.integers = 1
 ROUND_DECIMALS.title = b"RoundBackward1"
 
+
 def ceil(Tensor input not None, *, out=None):
     """Return the next whole number upwards."""
     return result(&CEIL, input, out)
+
 
 def floor(Tensor input not None, *, out=None):
     """Return the next whole number downwards."""
     return result(&FLOOR, input, out)
 
+
 def trunc(Tensor input not None, *, out=None):
     """Return the next whole number towards 0."""
     return result(&TRUNC, input, out)
 
+
 def ceil_(Tensor self not None): return apply(&CEIL, self, self)
 def floor_(Tensor self not None): return apply(&FLOOR, self, self)
 def trunc_(Tensor self not None): return apply(&TRUNC, self, self)
+
 
 fix, fix_ = trunc, trunc_
 
@@ -148,8 +162,10 @@ def round(Tensor input not None, *, int decimals=0, out=None):
     """
     return deliver(rounded(input, decimals, None), out)
 
+
 def round_(Tensor self not None, *, int decimals=0):
     return rounded(self, decimals, self)
+
 
 cdef Tensor rounded(Tensor x, int decimals, Tensor into):
     return (apply(&ROUND_DECIMALS, x, into, decimals) if decimals else
@@ -169,14 +185,17 @@ cdef Tensor d_frac(Node node, Tensor gy, Tensor k):
     """dy = dx"""
     return gy
 
+
 def frac(Tensor input not None, *, out=None):
     """Return what `trunc` cuts off."""
     return result(&FRAC, input, out)
+
 
 def frac_(Tensor self not None): return apply(&FRAC, self, self)
 
 
 # ---- what is not finite ----
+
 
 cdef Op NAN_TO_NUM = define(
     "nan_to_num", nan_to_num_loops, INPUT, d_nan_to_num, NULL, 1, PROMOTE)
@@ -193,6 +212,7 @@ cdef Tensor replaced(Tensor x, object nan, object posinf, object neginf, Tensor 
                  largest if posinf is None else posinf,
                  -largest if neginf is None else neginf)
 
+
 def nan_to_num(Tensor input not None, nan=0.0, posinf=None, neginf=None, *, out=None):
     """Return the elements with NaN and the infinities replaced.
 
@@ -200,6 +220,7 @@ def nan_to_num(Tensor input not None, nan=0.0, posinf=None, neginf=None, *, out=
     is asked for.
     """
     return deliver(replaced(input, nan, posinf, neginf, None), out)
+
 
 def nan_to_num_(Tensor self not None, nan=0.0, posinf=None, neginf=None):
     return replaced(self, nan, posinf, neginf, self)

@@ -195,8 +195,8 @@ cdef int logcumsumexp_backward(Node node, Tensor gy) except -1:
 
 # ---- extrema ----
 
-cdef object c_cumextremum(const Kernel* kernel, const char* title, object made, Tensor x,
-                         int dim):
+cdef object c_cumextremum(const Kernel* kernel, const char* title, type kind, Tensor x,
+                          int dim, object out):
     cdef Node node = None
     cdef Scalar[2] s
     cdef Tensor y = sized(x, -1, 0, x.code), index = sized(x, -1, 0, I64)
@@ -206,7 +206,7 @@ cdef object c_cumextremum(const Kernel* kernel, const char* title, object made, 
         node = scan_node(cumextremum_backward, title, x, dim)
         save(node, 0, index)
         attach(y, node)
-    return made((y, index))
+    return deliver_pair(kind, y, index, out)
 
 
 cdef int cumextremum_backward(Node node, Tensor gy) except -1:
@@ -218,8 +218,8 @@ cdef int cumextremum_backward(Node node, Tensor gy) except -1:
 
 # ---- for Python ----
 
-cdef object cummax_made = named_result("cummax", "values indices")._make
-cdef object cummin_made = named_result("cummin", "values indices")._make
+cdef type CummaxResult = named_result("cummax", "values indices")
+cdef type CumminResult = named_result("cummin", "values indices")
 
 
 def cumsum(Tensor input not None, dim=None, *, dtype=None, out=None, axis=None):
@@ -263,9 +263,8 @@ def cummax(Tensor input not None, dim=None, *, out=None, axis=None):
         >>> cummax(tensor([1.0, 3.0, 2.0]), 0).indices.tolist()
         [0, 1, 1]
     """
-    return deliver_pair(c_cumextremum(CUMMAX, b"CummaxBackward0", cummax_made, input,
-                                      one_dim("cummax", dim, axis, input)),
-                        out, cummax_made)
+    return c_cumextremum(CUMMAX, b"CummaxBackward0", CummaxResult, input,
+                         one_dim("cummax", dim, axis, input), out)
 
 
 def cummin(Tensor input not None, dim=None, *, out=None, axis=None):
@@ -275,9 +274,8 @@ def cummin(Tensor input not None, dim=None, *, out=None, axis=None):
         >>> cummin(tensor([3.0, 1.0, 2.0]), 0).indices.tolist()
         [0, 1, 1]
     """
-    return deliver_pair(c_cumextremum(CUMMIN, b"CumminBackward0", cummin_made, input,
-                                      one_dim("cummin", dim, axis, input)),
-                        out, cummin_made)
+    return c_cumextremum(CUMMIN, b"CumminBackward0", CumminResult, input,
+                         one_dim("cummin", dim, axis, input), out)
 
 
 def logcumsumexp(Tensor input not None, dim=None, *, out=None, axis=None):

@@ -11,12 +11,12 @@ from tinytorch._core.ops.elementwise cimport as_tensor, deliver
 from tinytorch._core.ops.extremum cimport c_amax, c_amin
 from tinytorch._core.ops.reduce cimport dim_of
 from tinytorch._core.ops.shape cimport (
-    c_reshape, c_to, c_transpose, contiguous, dtype_word)
+    c_permute, c_reshape, c_to, contiguous, dtype_word)
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport Tensor, empty_beside, item, same_shape, size_of
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
-    BOOL, F32, F64, I32, I64, compute_of, is_float, promote)
+    BOOL, F32, F64, I32, I64, MAX_DIMS, compute_of, is_float, promote)
 
 __all__ = ["unique", "unique_consecutive", "searchsorted", "bucketize", "bincount",
            "histc"]
@@ -62,6 +62,7 @@ cdef object distinct(str name, Tensor x, bint sorted, object inverse, object cou
                      object dim):
     """The distinct elements, or slices along dim, with what else is asked for."""
     cdef int64_t[2] shape
+    cdef int[MAX_DIMS] order
     cdef int d, k
     cdef Tensor rows = x.detach(), groups, sizes, first, total, y
     cdef View[5] v
@@ -83,7 +84,10 @@ cdef object distinct(str name, Tensor x, bint sorted, object inverse, object cou
                                    "selected, so unique cannot be applied")
         shape[0] = x.sizes[d]
         shape[1] = x.count // shape[0] if shape[0] else 0
-        rows = c_transpose(rows, 0, d)
+        order[0] = d
+        for k in range(1, x.rank):
+            order[k] = k - 1 if k <= d else k
+        rows = c_permute(rows, order)
     rows = contiguous(c_reshape(rows, 2, shape))
     first, groups = vector(x, shape[0], I64), vector(x, shape[0], I64)
     sizes, total = vector(x, shape[0], I64), vector(x, 1, I64)

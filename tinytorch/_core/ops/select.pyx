@@ -15,7 +15,8 @@ from tinytorch._core.ops.compare cimport (
     narrow)
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, Number, as_number, binary, broadcast_with, code_with_number,
-    code_with_tensor, deliver, number_of_float, same_device, take_result, ternary, unary)
+    code_with_tensor, deliver, number_of_float, same_device, take_result, ternary,
+    unary)
 from tinytorch._core.ops.pointwise cimport (
     Loops, describe_twins, refuse_dtype, save_input)
 from tinytorch._core.ops.shape cimport dtype_word
@@ -350,8 +351,8 @@ cdef object clamped(str name, Tensor x, object low, object high, Tensor into,
     if isinstance(low, Tensor) or isinstance(high, Tensor):
         if not (low is None or isinstance(low, Tensor)) or not (
                 high is None or isinstance(high, Tensor)):
-            raise TypeError(f"{name}(): min and max must both be Tensor or both Number, "
-                            f"got ({type(low).__name__}, {type(high).__name__})")
+            raise TypeError(f"{name}(): min and max must both be Tensor or both "
+                            f"Number, got ({type(low).__name__}, {type(high).__name__})")
         y = clamp_tensors(x, <Tensor?>low if low is not None else None,
                           <Tensor?>high if high is not None else None, of_tensors)
         return y if into is None else take_result(into, y)
@@ -369,26 +370,32 @@ def clamp(Tensor input not None, min=None, max=None, *, out=None):
     return deliver(<Tensor>clamped("clamp", input, min, max, None, b"ClampBackward1",
                                    b"ClampBackward0"), out)
 
+
 def clamp_(Tensor self not None, min=None, max=None):
     return clamped("clamp_", self, min, max, self, b"ClampBackward1", b"ClampBackward0")
+
 
 def clamp_min(Tensor input not None, min, *, out=None):
     """Return the elements, but at least `min`."""
     return deliver(<Tensor>clamped("clamp_min", input, min, None, None,
                                    b"ClampMinBackward0", b"ClampMinBackward1"), out)
 
+
 def clamp_min_(Tensor self not None, min):
     return clamped("clamp_min_", self, min, None, self, b"ClampMinBackward0",
                    b"ClampMinBackward1")
+
 
 def clamp_max(Tensor input not None, max, *, out=None):
     """Return the elements, but at most `max`."""
     return deliver(<Tensor>clamped("clamp_max", input, None, max, None,
                                    b"ClampMaxBackward0", b"ClampMaxBackward1"), out)
 
+
 def clamp_max_(Tensor self not None, max):
     return clamped("clamp_max_", self, None, max, self, b"ClampMaxBackward0",
                    b"ClampMaxBackward1")
+
 
 clip, clip_ = clamp, clamp_
 

@@ -1,7 +1,6 @@
 """Views: the same memory under another shape; and the copies that make one possible.
 
-A view's node remembers only sizes, packed into the node's numbers: unlike saved tensors
-they survive the release of a graph, as in PyTorch.
+A view's node remembers only sizes, packed into the node's numbers.
 """
 
 from cpython.long cimport PyLong_Check
@@ -78,6 +77,16 @@ cdef object unpack(tuple args):
     return args
 
 
+cdef object either(tuple args, object named, str op, str name):
+    if named is None:
+        if not args:
+            raise TypeError(f'{op}() missing 1 required positional arguments: "{name}"')
+        return unpack(args)
+    if args:
+        raise TypeError(f"{op}() got multiple values for argument '{name}'")
+    return named
+
+
 cdef int read_sizes(object sizes, int64_t* shape, str op="size") except -1:
     cdef int n = 0
     if isinstance(sizes, Tensor) and (<Tensor>sizes).rank == 1:
@@ -137,7 +146,7 @@ cdef Tensor viewed(Tensor x, Node node, int rank, const int64_t* sizes,
 
 
 cdef int save_sizes(Node node, int rank, const int64_t* sizes) except -1:
-    """Keep a shape in node.v3 (the rank), node.i0..i3 and, rarely, a list."""
+    """Keep a shape in node.v3 (the rank), node.i0..i3 and, rarely, node.context."""
     node.v3 = rank
     if rank > 0:
         node.i0 = sizes[0]
@@ -148,7 +157,7 @@ cdef int save_sizes(Node node, int rank, const int64_t* sizes) except -1:
     if rank > 3:
         node.i3 = sizes[3]
     if rank > 4:
-        node.more_numbers = listed(rank - 4, sizes + 4)
+        node.context = listed(rank - 4, sizes + 4)
     return 0
 
 
@@ -159,7 +168,7 @@ cdef int saved_sizes(Node node, int64_t* sizes) except -1:
     sizes[2] = node.i2
     sizes[3] = node.i3
     for i in range(4, <int>node.v3):
-        sizes[i] = node.more_numbers[i - 4]
+        sizes[i] = (<list>node.context)[i - 4]
     return node.v3
 
 

@@ -113,7 +113,7 @@ cdef int check_line(str name, Tensor x, int dim) except -1:
     return 0
 
 
-cdef object middle(str name, const char* title, object make, Tensor x, object dim,
+cdef object middle(str name, const char* title, type kind, Tensor x, object dim,
                    object keepdim, object out, bint leave_nan):
     cdef list index = []
     cdef Tensor y
@@ -125,15 +125,15 @@ cdef object middle(str name, const char* title, object make, Tensor x, object di
     d = dim_of(dim, x.rank)
     check_line(name, x, d)
     y = chosen(MEDIAN, title, x, d, 1, keepdim, leave_nan, 0, index)
-    return deliver_pair(make((y, index[0])), out, make)
+    return deliver_pair(kind, y, <Tensor>index[0], out)
 
 
-cdef object sort_made = named_result("sort", "values indices")._make
-cdef object topk_made = named_result("topk", "values indices")._make
-cdef object kthvalue_made = named_result("kthvalue", "values indices")._make
-cdef object median_made = named_result("median", "values indices")._make
-cdef object nanmedian_made = named_result("nanmedian", "values indices")._make
-cdef object mode_made = named_result("mode", "values indices")._make
+cdef type SortResult = named_result("sort", "values indices")
+cdef type TopkResult = named_result("topk", "values indices")
+cdef type KthvalueResult = named_result("kthvalue", "values indices")
+cdef type MedianResult = named_result("median", "values indices")
+cdef type NanmedianResult = named_result("nanmedian", "values indices")
+cdef type ModeResult = named_result("mode", "values indices")
 
 
 # ---- for Python ----
@@ -150,7 +150,7 @@ def sort(Tensor input not None, dim=-1, descending=False, stable=None, *, out=No
     """
     cdef list index = []
     cdef Tensor y = c_sort(input, dim_of(dim, input.rank), descending, index)
-    return deliver_pair(sort_made((y, index[0])), out, sort_made)
+    return deliver_pair(SortResult, y, <Tensor>index[0], out)
 
 
 def argsort(Tensor input not None, dim=-1, descending=False, *, stable=False):
@@ -191,7 +191,7 @@ def topk(Tensor input not None, k, dim=-1, largest=True, sorted=True, *, out=Non
         raise RuntimeError("selected index k out of range")
     y = chosen(TOPK, b"TopkBackward0", input, d, m, True, largest, sorted, index) \
         if input.rank else chosen(SORT, b"TopkBackward0", input, d, 1, True, 0, 0, index)
-    return deliver_pair(topk_made((y, index[0])), out, topk_made)
+    return deliver_pair(TopkResult, y, <Tensor>index[0], out)
 
 
 def kthvalue(Tensor input not None, k, dim=-1, keepdim=False, *, out=None):
@@ -211,7 +211,7 @@ def kthvalue(Tensor input not None, k, dim=-1, keepdim=False, *, out=None):
     if input.code == BOOL:
         raise NotImplementedError("\"kthvalue_cpu\" not implemented for 'Bool'")
     y = chosen(KTH, b"KthvalueBackward0", input, d, 1, keepdim, rank - 1, 0, index)
-    return deliver_pair(kthvalue_made((y, index[0])), out, kthvalue_made)
+    return deliver_pair(KthvalueResult, y, <Tensor>index[0], out)
 
 
 def median(Tensor input not None, dim=None, keepdim=False, *, out=None):
@@ -222,7 +222,7 @@ def median(Tensor input not None, dim=None, keepdim=False, *, out=None):
         >>> median(tensor([3.0, 1.0, 2.0, 4.0])).item()
         2.0
     """
-    return middle("median", b"MedianBackward1", median_made, input, dim, keepdim, out, False)
+    return middle("median", b"MedianBackward1", MedianResult, input, dim, keepdim, out, False)
 
 
 def nanmedian(Tensor input not None, dim=None, keepdim=False, *, out=None):
@@ -232,7 +232,7 @@ def nanmedian(Tensor input not None, dim=None, keepdim=False, *, out=None):
         >>> nanmedian(tensor([3.0, float("nan"), 2.0])).item()
         2.0
     """
-    return middle("nanmedian", b"NanmedianBackward1", nanmedian_made, input, dim, keepdim,
+    return middle("nanmedian", b"NanmedianBackward1", NanmedianResult, input, dim, keepdim,
                   out, True)
 
 
@@ -248,4 +248,4 @@ def mode(Tensor input not None, dim=-1, keepdim=False, *, out=None):
     cdef int d = dim_of(dim, input.rank)
     check_line("mode", input, d)
     y = chosen(MODE, b"ModeBackward0", input, d, 1, keepdim, 0, 0, index)
-    return deliver_pair(mode_made((y, index[0])), out, mode_made)
+    return deliver_pair(ModeResult, y, <Tensor>index[0], out)

@@ -9,13 +9,13 @@ from tinytorch._core.executor cimport Kernel, pointwise, register_kernel
 from tinytorch._core.ops.arithmetic cimport (
     c_add, c_add_number, c_div, c_mul, c_mul_number, c_neg, c_rdiv_number, c_square,
     c_sub, linked)
-from tinytorch._core.ops.compare cimport c_ne_number
+from tinytorch._core.ops.compare cimport c_le_number, c_logical_not
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE_FLOAT, Number, as_number, binary, deliver, number_of_float, take_result)
 from tinytorch._core.ops.pointwise cimport (
     INPUT, NO_HALVES, NOTHING, OUTPUT, Loops, Op, apply, c_exp, c_log, define,
     describe_twins, result)
-from tinytorch._core.ops.rounding cimport c_sign
+from tinytorch._core.ops.rounding cimport c_abs, c_sign
 from tinytorch._core.ops.select cimport c_where_number
 from tinytorch._core.tensor cimport Tensor
 from tinytorch._core.types cimport BOOL
@@ -26,8 +26,8 @@ __all__ = [
 METHODS = [*__all__, "erfinv_", "lgamma_", "digamma_", "polygamma_", "mvlgamma_"]
 SPECIAL = [
     "erf", "erfc", "erfinv", "erfcx", "digamma", "psi", "gammaln", "polygamma",
-    "multigammaln", "zeta", "i0", "i0e", "i1", "i1e", "ndtr", "ndtri", "log_ndtr", "entr",
-    "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "modified_bessel_i0",
+    "multigammaln", "zeta", "i0", "i0e", "i1", "i1e", "ndtr", "ndtri", "log_ndtr",
+    "entr", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "modified_bessel_i0",
     "modified_bessel_i1"]
 
 cdef extern from *:
@@ -62,11 +62,14 @@ cdef Tensor d_erf(Node node, Tensor gy, Tensor x):
     """dy = 2 / sqrt(pi) exp(-x^2) dx"""
     return c_mul(gy, gaussian(x, M_2_SQRTPI, 1))
 
+
 def erf(Tensor input not None, *, out=None):
     """Return the error function of each element."""
     return result(&ERF, input, out)
 
+
 def erf_(Tensor self not None): return apply(&ERF, self, self)
+
 
 cdef Tensor c_erf(Tensor x):
     return apply(&ERF, x, None)
@@ -78,9 +81,11 @@ cdef Tensor d_erfc(Node node, Tensor gy, Tensor x):
     """dy = -2 / sqrt(pi) exp(-x^2) dx"""
     return c_mul(gy, gaussian(x, -M_2_SQRTPI, 1))
 
+
 def erfc(Tensor input not None, *, out=None):
     """Return ``1 - erf(input)``, exact where it is small."""
     return result(&ERFC, input, out)
+
 
 def erfc_(Tensor self not None): return apply(&ERFC, self, self)
 
@@ -91,11 +96,14 @@ cdef Tensor d_erfinv(Node node, Tensor gy, Tensor y):
     """dy = sqrt(pi) / 2 exp(y^2) dx"""
     return c_mul(gy, gaussian(y, 1 / M_2_SQRTPI, -1))
 
+
 def erfinv(Tensor input not None, *, out=None):
     """Return the number whose error function is each element."""
     return result(&ERFINV, input, out)
 
+
 def erfinv_(Tensor self not None): return apply(&ERFINV, self, self)
+
 
 cdef Tensor c_erfinv(Tensor x):
     return apply(&ERFINV, x, None)
@@ -110,6 +118,7 @@ cdef Tensor d_erfcx(Node node, Tensor gy, Tensor x):
     cdef Tensor y = apply(&ERFCX, x, None)
     return c_mul(gy, c_add_number(c_mul_number(c_mul(x, y), 2), -M_2_SQRTPI))
 
+
 def erfcx(Tensor input not None, *, out=None):
     """Return ``exp(x^2) * erfc(x)``, which stays representable for large x."""
     return result(&ERFCX, input, out)
@@ -117,12 +126,14 @@ def erfcx(Tensor input not None, *, out=None):
 
 # ---- the normal distribution ----
 
+
 cdef Op NDTR = define("ndtr", ndtr_loops, INPUT, d_ndtr, NULL, 20)
 NDTR.title = b"SpecialNdtrBackward0"
 
 cdef Tensor d_ndtr(Node node, Tensor gy, Tensor x):
     """dy = exp(-x^2 / 2) / sqrt(2 pi) dx"""
     return c_mul(gy, gaussian(x, 1 / sqrt(2 * M_PI), 0.5))
+
 
 def ndtr(Tensor input not None, *, out=None):
     """Return the distribution function of the standard normal distribution."""
@@ -136,6 +147,7 @@ NDTRI.refuses = NO_HALVES
 cdef Tensor d_ndtri(Node node, Tensor gy, Tensor y):
     """dy = sqrt(2 pi) exp(y^2 / 2) dx"""
     return c_mul(gy, gaussian(y, sqrt(2 * M_PI), -0.5))
+
 
 def ndtri(Tensor input not None, *, out=None):
     """Return the quantiles of the standard normal distribution."""
@@ -151,6 +163,7 @@ cdef Tensor d_log_ndtr(Node node, Tensor gy, Tensor x):
     return c_div(c_mul_number(gy, sqrt(2 / M_PI)),
                  apply(&ERFCX, c_mul_number(x, -M_SQRT1_2), None))
 
+
 def log_ndtr(Tensor input not None, *, out=None):
     """Return the logarithm of `ndtr`, exact in the lower tail."""
     return result(&LOG_NDTR, input, out)
@@ -163,12 +176,14 @@ cdef Tensor d_entr(Node node, Tensor gy, Tensor x):
     """d(-x log x) = -(1 + log x) dx"""
     return c_mul(gy, c_neg(c_add_number(c_log(x), 1)))
 
+
 def entr(Tensor input not None, *, out=None):
     """Return ``-x * log(x)``: 0 at 0, minus infinity below."""
     return result(&ENTR, input, out)
 
 
 # ---- the gamma family ----
+
 
 cdef Op LGAMMA = define("lgamma", lgamma_loops, INPUT, d_lgamma, NULL, 40)
 cdef Op DIGAMMA = define("digamma", digamma_loops, INPUT, d_digamma, NULL, 40)
@@ -187,16 +202,20 @@ cdef Tensor d_polygamma(Node node, Tensor gy, Tensor x):
     """dy = polygamma(n + 1, x) dx"""
     return c_mul(gy, apply(&POLYGAMMA, x, None, node.f0 + 1))
 
+
 def lgamma(Tensor input not None, *, out=None):
     """Return the logarithm of the magnitude of the gamma function."""
     return result(&LGAMMA, input, out)
+
 
 def digamma(Tensor input not None, *, out=None):
     """Return the derivative of `lgamma`."""
     return result(&DIGAMMA, input, out)
 
+
 def lgamma_(Tensor self not None): return apply(&LGAMMA, self, self)
 def digamma_(Tensor self not None): return apply(&DIGAMMA, self, self)
+
 
 gammaln, psi = lgamma, digamma
 
@@ -212,11 +231,13 @@ cdef Tensor polygamma_of(Tensor x, int64_t n, Tensor into):
         raise RuntimeError("polygamma(n, x) does not support negative n.")
     return apply(&POLYGAMMA, x, into, n)
 
+
 def polygamma(n, input, *, out=None):
     """Return the n-th derivative of `digamma`; as a method, ``x.polygamma(n)``."""
     if isinstance(n, Tensor):
         n, input = input, n
     return deliver(polygamma_of(<Tensor?>input, n, None), out)
+
 
 def polygamma_(Tensor self not None, int64_t n): return polygamma_of(self, n, self)
 
@@ -234,12 +255,15 @@ cdef Tensor mvlgamma_of(Tensor x, int64_t p):
         y = c_add(y, c_lgamma(c_add_number(x, -0.5 * j)))
     return c_add_number(y, p * (p - 1) / 4.0 * log(M_PI))
 
+
 def mvlgamma(Tensor input not None, int64_t p, *, out=None):
     """Return the logarithm of the gamma function of p dimensions."""
     return deliver(mvlgamma_of(input, p), out)
 
+
 def mvlgamma_(Tensor self not None, int64_t p):
     return take_result(self, mvlgamma_of(self, p))
+
 
 def multigammaln(Tensor input not None, int64_t p, *, out=None):
     """Return `mvlgamma`."""
@@ -251,6 +275,7 @@ cdef Kernel* ZETA = register_kernel("zeta", pointwise, zeta_loops, 0, 200)
 cdef Tensor zeta_of(Tensor x, Tensor q, const Number* n, bint swapped):
     """zeta(x, q); q is None for a number, or stands first if swapped."""
     cdef Node node = None
+    cdef Tensor y
     if needs_grad(x) or q is not None and needs_grad(q):
         node = new_node(zeta_backward, b"SpecialZetaBackward0")
         node.i0 = swapped
@@ -259,8 +284,10 @@ cdef Tensor zeta_of(Tensor x, Tensor q, const Number* n, bint swapped):
         if q is not None:
             save(node, 1, q)
     if swapped:
-        return linked(node, binary(ZETA, PROMOTE_FLOAT, None, x, n, None), x, None, None)
-    return linked(node, binary(ZETA, PROMOTE_FLOAT, x, q, n, None), x, q, None)
+        y = binary(ZETA, PROMOTE_FLOAT, None, x, n, None)
+    else:
+        y = binary(ZETA, PROMOTE_FLOAT, x, q, n, None)
+    return linked(node, y, x, q, None)
 
 cdef int zeta_backward(Node node, Tensor gy) except -1:
     """d zeta(x, q) = -x zeta(x + 1, q) dq; for dx there is no formula"""
@@ -276,8 +303,9 @@ cdef int zeta_backward(Node node, Tensor gy) except -1:
     return send(node, 1, c_mul(c_mul(gy, c_neg(x)), zeta_of(
         c_add_number(x, 1), saved(node, 1), NULL, False)))
 
+
 def zeta(input, other, *, out=None):
-    """Return the Hurwitz zeta function, the sum over k >= 0 of ``(other + k)^-input``."""
+    """Return Hurwitz's zeta function, the sum over k >= 0 of ``(other + k)^-input``."""
     cdef Number n
     if isinstance(input, Tensor) and isinstance(other, Tensor):
         return deliver(zeta_of(<Tensor>input, <Tensor>other, NULL, False), out)
@@ -290,6 +318,7 @@ def zeta(input, other, *, out=None):
 
 
 # ---- Bessel functions ----
+
 
 cdef Op I0 = define("i0", i0_loops, INPUT, d_i0, NULL, 70)
 cdef Op I0E = define("i0e", i0e_loops, INPUT, d_i0e, NULL, 60)
@@ -308,32 +337,41 @@ cdef Tensor d_i0e(Node node, Tensor gy, Tensor x):
     return c_mul(gy, c_sub(apply(&I1E, x, None),
                            c_mul(c_sign(x), apply(&I0E, x, None))))
 
+cdef Tensor not_tiny(Tensor x):
+    """Where 1 / x is no hazard; NaN passes."""
+    return c_logical_not(c_le_number(c_abs(x), 1e-30))
+
 cdef Tensor d_i1(Node node, Tensor gy, Tensor x):
     """d I1(x) = (I0(x) - I1(x) / x) dx, and dx / 2 at 0"""
-    cdef Tensor away = c_ne_number(x, 0), z = c_where_number(away, x, 1)
+    cdef Tensor away = not_tiny(x), z = c_where_number(away, x, 1)
     cdef Tensor slope = c_sub(apply(&I0, z, None), c_div(apply(&I1, z, None), z))
     return c_mul(gy, c_where_number(away, slope, 0.5))
 
 cdef Tensor d_i1e(Node node, Tensor gy, Tensor x):
     """d(e^-|x| I1(x)) = (e^-|x| I0(x) - y (sign(x) + 1 / x)) dx, and dx / 2 at 0"""
-    cdef Tensor away = c_ne_number(x, 0), z = c_where_number(away, x, 1)
+    cdef Tensor away = not_tiny(x), z = c_where_number(away, x, 1)
     cdef Tensor slope = c_sub(apply(&I0E, z, None), c_mul(
         apply(&I1E, z, None), c_add(c_sign(z), c_rdiv_number(z, 1))))
     return c_mul(gy, c_where_number(away, slope, 0.5))
+
 
 def i0(Tensor input not None, *, out=None):
     """Return the modified Bessel function of the first kind of order 0."""
     return result(&I0, input, out)
 
+
 def i0_(Tensor self not None): return apply(&I0, self, self)
+
 
 def i0e(Tensor input not None, *, out=None):
     """Return ``exp(-|x|) * i0(x)``."""
     return result(&I0E, input, out)
 
+
 def i1(Tensor input not None, *, out=None):
     """Return the modified Bessel function of the first kind of order 1."""
     return result(&I1, input, out)
+
 
 def i1e(Tensor input not None, *, out=None):
     """Return ``exp(-|x|) * i1(x)``."""
@@ -353,25 +391,31 @@ cdef Op Y1 = plain("bessel_y1", bessel_y1_loops)
 cdef Op MODIFIED_I0 = plain("modified_bessel_i0", i0_loops)
 cdef Op MODIFIED_I1 = plain("modified_bessel_i1", i1_loops)
 
+
 def bessel_j0(Tensor input not None, *, out=None):
     """Return the Bessel function of the first kind of order 0."""
     return result(&J0, input, out)
+
 
 def bessel_j1(Tensor input not None, *, out=None):
     """Return the Bessel function of the first kind of order 1."""
     return result(&J1, input, out)
 
+
 def bessel_y0(Tensor input not None, *, out=None):
     """Return the Bessel function of the second kind of order 0."""
     return result(&Y0, input, out)
+
 
 def bessel_y1(Tensor input not None, *, out=None):
     """Return the Bessel function of the second kind of order 1."""
     return result(&Y1, input, out)
 
+
 def modified_bessel_i0(Tensor input not None, *, out=None):
     """Return `i0`, without a derivative."""
     return result(&MODIFIED_I0, input, out)
+
 
 def modified_bessel_i1(Tensor input not None, *, out=None):
     """Return `i1`, without a derivative."""

@@ -161,14 +161,14 @@ cdef Tensor embed(Tensor gy, Layout inner, Layout outer):
     if needs_grad(gy):
         node = new_node(embed_backward, b"AsStridedBackward0_copy")
         link(node, 0, gy)
-        node.more_numbers = [inner, outer]
+        node.context = (inner, outer)
         attach(gx, node)
     return gx
 
 
 cdef int embed_backward(Node node, Tensor gy) except -1:
     """The elements that were placed: dx = take(dy)"""
-    send(node, 0, take(gy, <Layout>node.more_numbers[0], <Layout>node.more_numbers[1]))
+    send(node, 0, take(gy, <Layout>(<tuple>node.context)[0], <Layout>(<tuple>node.context)[1]))
     return 0
 
 
@@ -188,7 +188,7 @@ cdef Tensor take(Tensor g, Layout inner, Layout outer):
     if needs_grad(g):
         node = new_node(take_backward, b"AsStridedBackward0")
         link(node, 0, g)
-        node.more_numbers = [inner, outer]
+        node.context = (inner, outer)
     if not is_contiguous(g) and not same_strides(g, outer):
         g = contiguous(g)
     if inner.offset >= begin and end_of(inner) <= end_of(outer) and same_strides(g, outer):
@@ -207,7 +207,7 @@ cdef Tensor take(Tensor g, Layout inner, Layout outer):
 
 cdef int take_backward(Node node, Tensor gy) except -1:
     """Gradients go back to the places that were read: dx = embed(dy)"""
-    send(node, 0, embed(gy, <Layout>node.more_numbers[0], <Layout>node.more_numbers[1]))
+    send(node, 0, embed(gy, <Layout>(<tuple>node.context)[0], <Layout>(<tuple>node.context)[1]))
     return 0
 
 
@@ -221,15 +221,15 @@ cdef Tensor cut_out(Tensor g, Layout inner, Layout outer):
     if needs_grad(g):
         node = new_node(cut_out_backward, b"CopyBackwards")
         link(node, 0, g)
-        node.more_numbers = [inner, outer]
+        node.context = (inner, outer)
         attach(y, node)
     return y
 
 
 cdef int cut_out_backward(Node node, Tensor gy) except -1:
     """A projection is its own adjoint: dx = cut_out(dy)"""
-    send(node, 0, cut_out(gy, <Layout>node.more_numbers[0],
-                          <Layout>node.more_numbers[1]))
+    send(node, 0, cut_out(gy, <Layout>(<tuple>node.context)[0],
+                          <Layout>(<tuple>node.context)[1]))
     return 0
 
 
@@ -244,7 +244,7 @@ cdef Tensor c_as_strided(Tensor x, int rank, const int64_t* sizes,
     if needs_grad(x):
         node = new_node(as_strided_backward, b"AsStridedBackward0")
         link(node, 0, x)
-        node.more_numbers = [inner, layout_of(x)]
+        node.context = (inner, layout_of(x))
     return viewed(x, node, rank, sizes, strides, offset * itemsize[x.code])
 
 
@@ -252,14 +252,14 @@ cdef Node as_strided_node(object target, int nr, Layout outer, Layout inner):
     """The node of a view whose base has become output nr of `target`."""
     cdef Node node = new_node(as_strided_backward, b"AsStridedBackward0")
     set_edge(node, 0, target, nr)
-    node.more_numbers = [inner, outer]
+    node.context = (inner, outer)
     return node
 
 
 cdef int as_strided_backward(Node node, Tensor gy) except -1:
     """dx = dy added up where it was read, shared evenly among equals of x"""
-    cdef Layout inner = <Layout>node.more_numbers[0]
-    cdef Layout outer = <Layout>node.more_numbers[1]
+    cdef Layout inner = <Layout>(<tuple>node.context)[0]
+    cdef Layout outer = <Layout>(<tuple>node.context)[1]
     cdef Tensor gx = embed(gy, inner, outer)
     if overlaps(outer):
         gx = c_mul(gx, inverse_counts(gx, outer))
@@ -355,14 +355,14 @@ cdef Tensor c_diagonal(Tensor x, int64_t diagonal, int a, int b):
         node.i0 = diagonal
         node.i1 = a
         node.i2 = b
-        node.more_numbers = [rows, columns]
+        node.context = (rows, columns)
     return viewed(x, node, rank + 1, sizes, strides, x.offset + offset * itemsize[x.code])
 
 
 cdef int diagonal_backward(Node node, Tensor gy) except -1:
     """dx = dy on the diagonal, zero elsewhere"""
     send(node, 0, on_diagonal(gy, node.i0, <int>node.i1, <int>node.i2,
-                              node.more_numbers[0], node.more_numbers[1]))
+                              node.context[0], node.context[1]))
     return 0
 
 

@@ -6,7 +6,8 @@ from libc.string cimport memcpy
 from tinytorch._core.autograd cimport Node, attach, send
 from tinytorch._core.ops.shape cimport (
     c_clone, c_contiguous, c_detach, c_expand, c_flatten, c_permute, c_reshape,
-    c_transpose, c_unsqueeze, c_view, copy_preserved, dtype_word, read_dim, read_dims, read_int,
+    c_transpose, c_unsqueeze, c_view, copy_preserved, dtype_word,
+    either, read_dim, read_dims, read_int,
     read_sizes, reshaped_in_place, swapped, unpack, view_node, viewed, without, wrap)
 from tinytorch._core.tensor cimport (
     REQUIRES_GRAD, Tensor, is_contiguous as lies_contiguous, set_sizes, size_of)
@@ -19,31 +20,31 @@ METHODS = [
     "view", "view_as", "reshape", "reshape_as", "transpose", "swapaxes", "swapdims",
     "permute", "movedim", "moveaxis", "t", "T", "mT", "H", "mH", "adjoint", "squeeze",
     "unsqueeze", "flatten", "unflatten", "ravel", "expand", "expand_as", "broadcast_to",
-    "contiguous", "clone", "detach", "is_contiguous", "transpose_", "swapaxes_",
+    "contiguous", "clone", "detach", "detach_", "is_contiguous", "transpose_", "swapaxes_",
     "swapdims_", "t_", "squeeze_", "unsqueeze_"]
 __all__ = [
     "reshape", "transpose", "swapaxes", "swapdims", "permute", "movedim", "moveaxis",
     "t", "adjoint", "squeeze", "unsqueeze", "flatten", "unflatten", "ravel",
-    "broadcast_to", "broadcast_tensors", "broadcast_shapes", "clone", "detach",
+    "broadcast_to", "broadcast_tensors", "broadcast_shapes", "clone", "detach", "detach_",
     "view_copy", "expand_copy", "permute_copy", "transpose_copy", "squeeze_copy",
     "unsqueeze_copy", "t_copy", "detach_copy", "alias_copy"]
 
 
 # ---- sizes ----
 
-def view(Tensor self not None, *size, dtype=None):
+def view(Tensor self not None, *shape, size=None, dtype=None):
     """Return the same memory under another shape, or, given a dtype, as its bytes."""
     cdef int64_t[MAX_DIMS] sizes
     cdef int rank
-    if len(size) == 1 and type(size[0]) is dtype_class:
-        return view_bytes(self, <dtype_class>size[0])
+    if len(shape) == 1 and type(shape[0]) is dtype_class:
+        return view_bytes(self, <dtype_class>shape[0])
     if dtype is not None:
         return view_bytes(self, <dtype_class?>dtype)
-    if len(size) == 0:
+    if len(shape) == 0 and size is None:
         raise TypeError("view() received an invalid combination of arguments - got (), "
                         "but expected one of:\n * (torch.dtype dtype)\n"
                         " * (tuple of ints size)\n")
-    rank = read_sizes(unpack(size), sizes, "view")
+    rank = read_sizes(either(shape, size, "view", "size"), sizes, "view")
     return c_view(self, rank, sizes)
 
 
@@ -98,19 +99,16 @@ def view_as(Tensor self not None, Tensor other not None):
     return c_view(self, other.rank, other.sizes)
 
 
-def reshape(Tensor input not None, *shape):
+def reshape(Tensor input not None, *sizes, shape=None):
     """Return the elements under another shape: a view if that is possible, else a copy.
 
     Example:
         >>> reshape(arange(6), (2, -1)).shape
         torch.Size([2, 3])
     """
-    cdef int64_t[MAX_DIMS] sizes
-    cdef int rank
-    if len(shape) == 0:
-        raise TypeError("reshape() missing 1 required positional arguments: \"shape\"")
-    rank = read_sizes(unpack(shape), sizes, "reshape")
-    return c_reshape(input, rank, sizes)
+    cdef int64_t[MAX_DIMS] asked
+    cdef int rank = read_sizes(either(sizes, shape, "reshape", "shape"), asked, "reshape")
+    return c_reshape(input, rank, asked)
 
 
 def reshape_as(Tensor self not None, Tensor other not None):
@@ -130,13 +128,13 @@ def ravel(Tensor input not None):
     return c_reshape(c_contiguous(input), 1, &n)
 
 
-def unflatten(Tensor input not None, dim, *sizes):
+def unflatten(Tensor input not None, dim, *inner_sizes, sizes=None):
     """Return the input with one dimension split into `sizes`, one of which may be -1."""
     cdef int64_t[MAX_DIMS] inner
     cdef int64_t[2 * MAX_DIMS] whole
     cdef int d = read_dim(dim, input.rank, "unflatten"), i, n, unknown = -1
     cdef int64_t product = 1, size = input.sizes[d] if input.rank else 1
-    n = read_sizes(unpack(sizes), inner, "unflatten")
+    n = read_sizes(either(inner_sizes, sizes, "unflatten", "sizes"), inner, "unflatten")
     if n == 0:
         raise RuntimeError("unflatten: sizes must be non-empty")
     for i in range(n):
@@ -190,11 +188,12 @@ def swapdims(Tensor input not None, dim0, dim1):
     return transpose(input, dim0, dim1)
 
 
-def permute(Tensor input not None, *dims):
+def permute(Tensor input not None, *order_of_dims, dims=None):
     """Return a view whose dimension i is the input's dims[i]."""
     cdef int[MAX_DIMS] order
     cdef int n = 0
-    asked = unpack(dims)
+    asked = either(order_of_dims, dims, "permute", "dims") if input.rank or \
+        dims is not None else unpack(order_of_dims)
     if len(asked) != input.rank:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not "
@@ -309,13 +308,10 @@ def mH(self):
 
 # ---- expand ----
 
-def expand(Tensor self not None, *size, bint implicit=False):
+def expand(Tensor self not None, *shape, size=None, bint implicit=False):
     """Return a view in which dimensions of size 1 are repeated; -1 keeps a size."""
     cdef int64_t[MAX_DIMS] sizes
-    cdef int rank
-    if not size:
-        raise TypeError('expand() missing 1 required positional arguments: "size"')
-    rank = read_sizes(unpack(size), sizes, "expand")
+    cdef int rank = read_sizes(either(shape, size, "expand", "size"), sizes, "expand")
     return c_expand(self, rank, sizes)
 
 
@@ -335,7 +331,7 @@ def broadcast_shapes(*shapes):
     """Return the shape to which all given shapes broadcast."""
     cdef list result = []
     cdef list sizes
-    cdef int i, at
+    cdef int i, at, k = 0
     for shape in shapes:
         sizes = [shape] if isinstance(shape, int) else list(shape)
         if len(sizes) > len(result):
@@ -348,9 +344,13 @@ def broadcast_shapes(*shapes):
             if sizes[i] == 1 or sizes[i] == result[at]:
                 continue
             if result[at] != 1:
-                raise RuntimeError("Shape mismatch: objects cannot be broadcast to a "
-                                   "single shape")
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {sizes[i]} at "
+                    f"{at - len(result)}! Mismatching argument at index {k} had "
+                    f"{tuple(sizes)}; but expected shape should be broadcastable to "
+                    f"{result}")
             result[at] = sizes[i]
+        k += 1
     return Size(result)
 
 
@@ -452,6 +452,21 @@ cdef int clone_backward(Node node, Tensor gy) except -1:
 def detach(Tensor input not None):
     """Return the same memory without history."""
     return c_detach(input)
+
+
+def detach_(Tensor self not None):
+    """Forget self's history."""
+    if self.base is not None and self.flags & REQUIRES_GRAD:
+        raise RuntimeError(
+            "Can't detach views in-place. Use detach() instead. If you are using "
+            "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is "
+            "set as True, gradients are views of DDP buckets, and hence detach_() cannot "
+            "be called on these gradients. To fix this error, please refer to the "
+            "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution.")
+    self.node = None
+    self.output = 0
+    self.flags &= ~REQUIRES_GRAD
+    return self
 
 
 # ---- the same in place: they change what self says of its memory, nothing else ----

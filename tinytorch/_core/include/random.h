@@ -1,0 +1,74 @@
+/* Around the streams of rng: checks of probabilities, dropout, randomised relu.
+
+   The streams themselves are drawn by the caller, in blocks of TT_RANDOM_BLOCK. */
+#ifndef TT_RANDOM_H
+#define TT_RANDOM_H
+#include "call.h"
+#include "convert.h"
+
+enum { TT_RANDOM_BLOCK = 512 };
+
+/* Whether all of x lies in [low, high]; NaN does not. */
+static int random_within(const View *x, double low, double high) {
+    double block[TT_RANDOM_BLOCK];
+    int64_t size = tt_itemsize[x->dtype];
+    int ok = 1;
+    for (int64_t i = 0; i < x->numel; i += TT_RANDOM_BLOCK) {
+        int64_t n = x->numel - i < TT_RANDOM_BLOCK ? x->numel - i : TT_RANDOM_BLOCK;
+        tt_load[TT_COMPUTE_F64][x->dtype](block, x->data + i * size, n, 1);
+        for (int64_t k = 0; k < n; k++) ok &= block[k] >= low && block[k] <= high;
+    }
+    return ok;
+}
+
+/* y = x m with the mask m = (0 or 1) / keep; m holds zeros and ones when this begins.
+   m is rounded to the dtype before it is used, as where PyTorch multiplies tensors. */
+#define DROPOUT(C, T, compute)                                                         \
+    static void dropout_##C(int dtype, char *y, char *m, const char *x, int64_t n,     \
+                            double keep) {                                             \
+        T a[TT_RANDOM_BLOCK], b[TT_RANDOM_BLOCK];                                      \
+        const T scale = (T)1 / (T)keep;                                                \
+        tt_load[compute][dtype](b, m, n, 1);                                           \
+        for (int64_t k = 0; k < n; k++) b[k] *= scale;                                 \
+        tt_store[compute][dtype](m, b, n, 1);                                          \
+        tt_load[compute][dtype](b, m, n, 1);                                           \
+        tt_load[compute][dtype](a, x, n, 1);                                           \
+        for (int64_t k = 0; k < n; k++) a[k] *= b[k];                                  \
+        tt_store[compute][dtype](y, a, n, 1);                                          \
+    }
+DROPOUT(f32, float, TT_COMPUTE_F32)
+DROPOUT(f64, double, TT_COMPUTE_F64)
+
+static void dropout_block(int dtype, char *y, char *m, const char *x, int64_t n,
+                          double keep) {
+    if (dtype == TT_F64) dropout_f64(dtype, y, m, x, n, keep);
+    else dropout_f32(dtype, y, m, x, n, keep);
+}
+
+/* How many of n elements are not above zero: each of them takes one draw. */
+static int64_t rrelu_draws(int dtype, const char *x, int64_t n) {
+    double a[TT_RANDOM_BLOCK];
+    int64_t count = 0;
+    tt_load[TT_COMPUTE_F64][dtype](a, x, n, 1);
+    for (int64_t k = 0; k < n; k++) count += a[k] <= 0;
+    return count;
+}
+
+/* y = x noise, where noise is 1 above zero and the next of the slopes elsewhere. */
+static void rrelu_block(int dtype, char *y, char *noise, const char *x,
+                        const double *slope, int64_t n) {
+    double a[TT_RANDOM_BLOCK], r[TT_RANDOM_BLOCK];
+    const int single = dtype != TT_F64;
+    tt_load[TT_COMPUTE_F64][dtype](a, x, n, 1);
+    for (int64_t k = 0, next = 0; k < n; k++) {
+        r[k] = 1;
+        if (a[k] <= 0) {
+            r[k] = single ? (float)slope[next] : slope[next];
+            a[k] = single ? (float)a[k] * (float)r[k] : a[k] * r[k];
+            next++;
+        }
+    }
+    tt_store[TT_COMPUTE_F64][dtype](y, a, n, 1);
+    tt_store[TT_COMPUTE_F64][dtype](noise, r, n, 1);
+}
+#endif
