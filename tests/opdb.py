@@ -260,6 +260,8 @@ def _error_outcome(info: Any, case: Any) -> tuple[str, str]:
     if not isinstance(actual, wanted):
         return "error type", f"expected {line(expected)}; got {line(actual)}"
     stated = re.search(case.error_regex, str(expected))  # not by all of PyTorch's
+    if "invalid combination of arguments" in str(expected):
+        stated = None  # the text of PyTorch's parser, with every overload
     if stated and not re.search(case.error_regex, str(actual)):
         return "error text", f"expected {line(expected)}; got {line(actual)}"
     return AGREE, ""

@@ -13,6 +13,7 @@ import pytest
 
 import tinytorch as tt
 from op_specs import SPECS
+from test_ops import arrays, function_of, tensor
 
 storage = pytest.importorskip("tinytorch._core.storage")
 
@@ -196,15 +197,12 @@ def test_errors_leave_memory_flat(no_collector: None) -> None:
 
 def repeats(spec: Any, count: int) -> None:
     """Call an op many times, forward and backward; nothing may stay behind."""
-    function: Any = tt
-    for name in spec.name.split("."):
-        function = getattr(function, name)
-    kind = tt.float32 if "f" in spec.kinds else tt.int64
-    if spec.kinds == "b":
-        kind = tt.bool
-    inputs = [tt.ones(shape).to(kind) for shape in spec.inputs[0]]
-    if spec.grad and kind is tt.float32:
-        inputs = [x.mul_(0.5).requires_grad_() for x in inputs]
+    function = function_of(spec)
+    kind = spec.kinds[0]
+    dtype = {"f": "float32", "i": "int64", "b": "bool"}[kind]
+    inputs = [tensor(x, dtype) for x in arrays(spec, spec.inputs[0], kind)]
+    if spec.grad and kind == "f":
+        inputs = [x.requires_grad_() for x in inputs]
 
     def once() -> None:
         y = function(*inputs, **spec.kwargs)

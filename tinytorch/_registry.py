@@ -52,6 +52,10 @@ FAMILIES = (
     "tinytorch._core.ops.along",
     "tinytorch._core.ops.gather",
     "tinytorch._core.ops.scatter",
+    "tinytorch._core.ops.random",
+    "tinytorch._core.ops.draws",
+    "tinytorch._core.ops.sampling",
+    "tinytorch._core.ops.dropout",
     "tinytorch._core.ops.pad",
     "tinytorch._core.ops.conv",
     "tinytorch._core.ops.scan",
@@ -65,6 +69,7 @@ FAMILIES = (
     "tinytorch.functional.arrange",
     "tinytorch.functional.activation",
     "tinytorch.functional.indexing",
+    "tinytorch.functional.dropout",
     "tinytorch.storage",
     "tinytorch.legacy_types",
     "tinytorch._core.ops.pool",
@@ -87,6 +92,9 @@ FAMILIES = (
     "tinytorch._core.ops.lu",
     "tinytorch._core.ops.spectral",
     "tinytorch._core.ops.linalg",
+    "tinytorch.functional.distance",
+    "tinytorch.functional.losses",
+    "tinytorch._core.ops.cholesky",
 )
 
 

@@ -132,6 +132,10 @@ def _spacing(x: Tensor, spacing: Any, dims: list[int], dim: Any) -> list[Any]:
             "torch.gradient expected spacing to be unspecified, a scalar or it's spacing "
             "and dim arguments to have the same length, but got a spacing argument of "
             f"length {len(steps)} and a dim argument of length {len(dims)}.")
+    devices = {one.device.type for one in [x, *steps] if isinstance(one, Tensor)}
+    if len(devices) > 1:
+        raise RuntimeError("torch.gradient expected each tensor to be on the same device, "
+                           f"but got devices {' and '.join(sorted(devices))}!")
     for i, step in enumerate(steps):
         if isinstance(step, Tensor):
             if step.ndim != 1:

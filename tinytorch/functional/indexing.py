@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tinytorch._core.ops.creation import empty, zeros
+from tinytorch._core.ops.lines import delivered
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import int64
 
-__all__ = ["as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_scatter"]
+__all__ = ["diagonal_scatter", "select_scatter", "slice_scatter"]
 METHODS = __all__
 FUNCTIONAL = ["one_hot"]
 
@@ -36,7 +35,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None,
-    end: int | None = None, step: int = 1,
+    end: int | None = None, step: int = 1, *, out: Tensor | None = None,
 ) -> Tensor:
     """Return the input with ``input[start:end:step]``, along `dim`, replaced by `src`."""
     whole = input.clone()
@@ -45,7 +44,7 @@ def slice_scatter(
             f"Dimension out of range (expected to be in range of [{-whole.ndim}, "
             f"{whole.ndim - 1}], but got {dim})")
     key = (slice(None),) * (dim % whole.ndim) + (slice(start, end, step),)
-    return _replaced(whole, whole[key], src)
+    return delivered(_replaced(whole, whole[key], src), out)
 
 
 def diagonal_scatter(
@@ -54,15 +53,6 @@ def diagonal_scatter(
     """Return the input with ``input.diagonal(offset, dim1, dim2)`` replaced by `src`."""
     whole = input.clone()
     return _replaced(whole, whole.diagonal(offset, dim1, dim2), src)
-
-
-def as_strided_scatter(
-    input: Tensor, src: Tensor, size: Sequence[int], stride: Sequence[int],
-    storage_offset: int | None = None,
-) -> Tensor:
-    """Return the input with ``input.as_strided(...)`` replaced by `src`."""
-    whole = input.clone()
-    return _replaced(whole, whole.as_strided(size, stride, storage_offset), src)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

@@ -62,7 +62,7 @@ static int conv_describe(Conv *c, const View *y, const View *x, const View *w,
 /* Vectors of a box.  Positions are relative to its first grid point. */
 static int64_t conv_vectors(const Conv *c, const ConvBox *box, ConvVector *v) {
     int64_t depth = box->size[0], rows = box->size[1], cols = box->size[2], n = 0;
-    if (c->source == CONV_COLUMNS) {
+    if (c->source >= CONV_COLUMNS) {
         cols *= depth * rows;
         depth = rows = 1;
     }
@@ -73,7 +73,8 @@ static int64_t conv_vectors(const Conv *c, const ConvBox *box, ConvVector *v) {
                 v[n].first = 0;
                 v[n].last = c->lanes;
                 if (q + c->lanes > cols) {
-                    if (cols >= c->lanes || c->source == CONV_DIRECT) {
+                    if (c->source != CONV_PANELS &&
+                        (cols >= c->lanes || c->source == CONV_DIRECT)) {
                         at = cols - c->lanes;
                         v[n].first = (int)(q - at);
                     } else {
@@ -85,6 +86,12 @@ static int64_t conv_vectors(const Conv *c, const ConvBox *box, ConvVector *v) {
                 v[n].y = z * c->y_step[0] + r * c->y_step[1] + at * c->y_step[2];
             }
     return n;
+}
+
+/* Vectors of a box in panels of `depth` rows. */
+static void conv_panel_vectors(const Conv *c, int64_t depth, ConvVector *v, int64_t n) {
+    for (int64_t k = 0; k < n; k++)
+        v[k].x = (k / CONV_TILE * depth * CONV_TILE + k % CONV_TILE) * c->lanes;
 }
 
 static int64_t conv_most_vectors(const Conv *c) {

@@ -13,7 +13,7 @@ static void K(conv_range)(void *context, int64_t begin, int64_t end) {
     }
     for (int64_t item = begin; item < end; item++) {
         const ConvBox box = conv_box_of(c, item % boxes);
-        const int64_t vectors = conv_vectors(c, &box, v);
+        int64_t vectors = conv_vectors(c, &box, v), depth = 0;
         for (int64_t g = 0; g < c->groups; g++) {
             const int64_t number = item / boxes * c->groups + g;
             const T *w = (const T *)c->w + g * c->co * c->ci * c->taps;
@@ -23,7 +23,11 @@ static void K(conv_range)(void *context, int64_t begin, int64_t end) {
             for (int64_t i = 0; i < c->ci || i == 0; i += c->block) {
                 const int64_t left = c->ci - i, now = left < c->block ? left : c->block;
                 const T *x = (const T *)c->x + (number * c->ci + i) * x_plane;
-                x = K(conv_source)(c, &box, x, now, scratch, c->channel);
+                if (c->source == CONV_PANELS && now * c->taps != depth) {
+                    depth = now * c->taps;
+                    conv_panel_vectors(c, depth, v, vectors);
+                }
+                x = K(conv_source)(c, &box, x, now, scratch);
                 K(conv_box)(c, now * c->taps, w, x, v, vectors, y, i ? NULL : bias, i > 0);
                 w += c->co * now * c->taps;
             }
@@ -39,7 +43,7 @@ static int K(conv_apply)(Conv *c, const T *w, int64_t sg, int64_t so, int64_t si
     T *packed = NULL;
     int64_t *tap = NULL;
     int status = TT_NO_MEMORY;
-    if (!conv_plan(c, sizeof(T), c->n)) goto done;
+    if (!conv_plan(c, sizeof(T), c->n, 1)) goto done;
     packed = (T *)malloc((c->groups * c->co * c->ci * c->taps + 1) * sizeof(T));
     tap = (int64_t *)malloc((c->taps + 1) * sizeof(int64_t));
     if (!packed || !tap) goto done;

@@ -16,6 +16,8 @@
 
 enum {
     CONV_DEPTH = 384,       /* products summed in one pass: 4 rows of w, 6 KiB, in L1 */
+    CONV_PANEL_DEPTH = 256, /* the same where neighbouring taps share no lines */
+    CONV_TILE = 3,          /* vectors of grid points in a tile */
     CONV_SOURCE = 160 << 10, /* bytes of a source: a part of L2 */
     CONV_WORK = 4 << 20,    /* flops worth a chunk of its own */
     CONV_CHUNKS = 8         /* that a large call is cut into at least */
@@ -23,8 +25,9 @@ enum {
 
 /* DIRECT: x itself, nothing is padded.  PADDED: a copy of the part of x under the box,
    with its zeros; columns sorted by their remainder divided by the stride.  COLUMNS: a
-   row per channel and tap of what every grid point of the box sees, for narrow grids. */
-typedef enum { CONV_DIRECT, CONV_PADDED, CONV_COLUMNS } Source;
+   row per channel and tap of what every grid point of the box sees, for narrow grids.
+   PANELS: the same, cut into pieces of a tile's width that fit L1. */
+typedef enum { CONV_DIRECT, CONV_PADDED, CONV_COLUMNS, CONV_PANELS } Source;
 
 typedef struct {
     int64_t n, groups, ci, co;         /* channels are those of one group */
@@ -118,6 +121,11 @@ static int conv_dense(const Conv *c) {
            (c->y_step[0] == c->grid[2] * c->grid[1] || c->grid[0] == 1);
 }
 
+/* Rows whose distance is a multiple of 1 KiB would compete for the same lines of L1. */
+static int64_t conv_spread(int64_t stride, int size) {
+    return stride * size % 1024 ? stride : stride + 64 / size;
+}
+
 static int64_t conv_points(const int64_t *box) { return box[0] * box[1] * box[2]; }
 
 /* Strides of a source for boxes of the size c->box. */
@@ -134,12 +142,16 @@ static void conv_strides(Conv *c) {
         c->segment = conv_ceil(c->extent[2], c->step[2]);
         c->row = c->segment * c->step[2];
         c->plane = c->row * c->extent[1];
-        c->channel = c->plane * c->extent[0];
+        c->channel = conv_spread(c->plane * c->extent[0], 32 / c->lanes);
         c->scratch = c->channel * c->block + c->lanes; /* narrow rows are overrun */
     } else {
         c->segment = c->row = c->plane = 0;
-        c->channel = conv_points(c->box);
+        c->channel = conv_spread(conv_points(c->box), 32 / c->lanes);
         if (c->channel < c->lanes) c->channel = c->lanes;
+        if (c->source == CONV_PANELS) {
+            int64_t width = CONV_TILE * c->lanes;
+            c->channel = conv_ceil(conv_points(c->box), width) * width;
+        }
         c->scratch = c->channel * c->block * c->taps;
     }
 }
@@ -158,19 +170,27 @@ static double conv_flops(const Conv *c, const int64_t *box) {
            (double)c->taps;
 }
 
-/* Choose source, blocks and boxes.  `apart`: how many pieces exist besides boxes. */
-static int conv_plan(Conv *c, int size, int64_t apart) {
+/* Choose source, blocks and boxes.  `apart`: how many pieces exist besides boxes.
+   `panels`: whether w is applied; sums over grid points want long rows instead. */
+static int conv_plan(Conv *c, int size, int64_t apart, int panels) {
     c->lanes = 32 / size;
-    if (c->taps && conv_pointwise(c)) conv_flatten(c);
+    const int flat = c->taps && conv_pointwise(c);
+    if (flat) conv_flatten(c);
+    const int crowded = c->ci > 8 && c->in[0] * c->in[1] * c->in[2] * size % 1024 == 0;
     int64_t vectors = conv_ceil(c->grid[2], c->lanes);
     double waste = (double)(vectors * c->lanes) / (double)c->grid[2];
-    if (c->grid[2] >= c->lanes && waste <= 1.3 && c->step[2] == 1 && conv_inside(c))
+    if (panels && flat && c->co >= 16 && c->ci > 8)
+        c->source = CONV_PANELS;
+    else if (c->grid[2] >= c->lanes && waste <= 1.3 && c->step[2] == 1 && !crowded &&
+             conv_inside(c))
         c->source = CONV_DIRECT;
     else if (waste > 1.3 && c->grid[0] * c->grid[1] > 1 && conv_dense(c) && c->co > 2)
-        c->source = CONV_COLUMNS;
+        c->source = panels ? CONV_PANELS : CONV_COLUMNS;
     else
         c->source = CONV_PADDED;
-    int64_t most = c->taps ? CONV_DEPTH / c->taps : c->ci;
+    const int64_t depth = c->source == CONV_PANELS ? CONV_PANEL_DEPTH : CONV_DEPTH;
+    if (c->source >= CONV_COLUMNS) c->y_step[2] = 1; /* or there is one grid point */
+    int64_t most = c->taps ? depth / c->taps : c->ci;
     if (most < 1) most = 1;
     c->block = c->ci ? conv_ceil(c->ci, conv_ceil(c->ci, most)) : 1; /* equal blocks */
     for (int a = 0; a < 3; a++) c->box[a] = c->grid[a];
@@ -191,8 +211,9 @@ static int conv_plan(Conv *c, int size, int64_t apart) {
         for (int64_t d = 0; d < c->count[0]; d++)
             for (int64_t h = 0; h < c->count[1]; h++)
                 for (int64_t w = 0; w < c->count[2]; w++, k++) {
-                    if (c->source == CONV_COLUMNS) {
-                        to[k] = k * c->channel;
+                    if (c->source >= CONV_COLUMNS) {
+                        to[k] = k * (c->source == CONV_PANELS ? CONV_TILE * c->lanes :
+                                                                c->channel);
                         continue;
                     }
                     int64_t z = c->at[0][d], r = c->at[1][h], q = c->at[2][w];

@@ -24,7 +24,9 @@ TT_KERNEL void K(conv_padded)(const Conv *c, const ConvBox *box, const T *x, int
     const int64_t plane = c->in[1] * c->in[2], step = c->step[2];
     const int64_t q = box->from[2] * step + c->low[2];
     const int64_t extent = (box->size[2] - 1) * step + c->reach[2] + 1;
-    for (int64_t i = 0; i < now; i++, x += c->in[0] * plane)
+    T *channel = to;
+    for (int64_t i = 0; i < now; i++, x += c->in[0] * plane, channel += c->channel) {
+        to = channel;
         for (int64_t d = 0; d < c->extent[0]; d++) {
             const int64_t z = box->from[0] * c->step[0] + c->low[0] + d;
             for (int64_t h = 0; h < c->extent[1]; h++, to += c->row) {
@@ -42,17 +44,18 @@ TT_KERNEL void K(conv_padded)(const Conv *c, const ConvBox *box, const T *x, int
                 }
             }
         }
-    memset(to, 0, VL * sizeof(T));
+        memset(to, 0, VL * sizeof(T)); /* what a narrow last row is overrun into */
+    }
 }
 
 /* What each grid point of the box sees: a row per channel and tap. */
 TT_KERNEL void K(conv_columns)(const Conv *c, const ConvBox *box, const T *x, int64_t now,
-                               T *to, int64_t stride) {
+                               T *to) {
     const int64_t plane = c->in[1] * c->in[2];
     for (int64_t i = 0; i < now; i++, x += c->in[0] * plane)
         for (int64_t d = 0; d < c->count[0]; d++)
             for (int64_t h = 0; h < c->count[1]; h++)
-                for (int64_t w = 0; w < c->count[2]; w++, to += stride) {
+                for (int64_t w = 0; w < c->count[2]; w++, to += c->channel) {
                     T *row = to;
                     const int64_t q = box->from[2] * c->step[2] + c->at[2][w];
                     for (int64_t k = 0; k < box->size[0]; k++)
@@ -69,17 +72,47 @@ TT_KERNEL void K(conv_columns)(const Conv *c, const ConvBox *box, const T *x, in
                 }
 }
 
+/* The same in panels: rows of a tile's width, below each other. */
+TT_KERNEL void K(conv_panels)(const Conv *c, const ConvBox *box, const T *x, int64_t now,
+                              T *to) {
+    enum { WIDTH = CONV_TILE * VL };
+    const int64_t plane = c->in[1] * c->in[2], points = conv_points(box->size);
+    const int64_t depth = now * c->taps, cols = box->size[2], step = c->step[2];
+    for (int64_t p = 0; p < points; p++, to += p % WIDTH ? 1 : WIDTH * (depth - 1) + 1) {
+        const int64_t q = p % cols, l = p / cols % box->size[1];
+        int64_t run = cols - q, room = WIDTH - p % WIDTH, k = 0;
+        if (run > room) run = room;
+        const int64_t z = (box->from[0] + p / cols / box->size[1]) * c->step[0];
+        const int64_t r = (box->from[1] + l) * c->step[1];
+        const int64_t w = (box->from[2] + q) * step;
+        for (int64_t i = 0; i < now; i++)
+            for (int64_t d = 0; d < c->count[0]; d++)
+                for (int64_t h = 0; h < c->count[1]; h++) {
+                    const int64_t zz = z + c->at[0][d], rr = r + c->at[1][h];
+                    const int out = zz < 0 || zz >= c->in[0] || rr < 0 || rr >= c->in[1];
+                    const T *row = x + i * c->in[0] * plane + zz * plane + rr * c->in[2];
+                    for (int64_t t = 0; t < c->count[2]; t++, k++) {
+                        T *at = to + k * WIDTH;
+                        if (out) for (int64_t e = 0; e < run; e++) at[e] = 0;
+                        else K(conv_row)(at, run, row, c->in[2], w + c->at[2][t], step);
+                    }
+                }
+        p += run - 1;
+        to += run - 1;
+    }
+    for (int64_t p = points; p % WIDTH; p++, to++)
+        for (int64_t k = 0; k < depth; k++) to[k * WIDTH] = 0;
+}
+
 /* The source of a box: `now` channels of x, from the first on. */
 static const T *K(conv_source)(const Conv *c, const ConvBox *box, const T *x, int64_t now,
-                               T *scratch, int64_t stride) {
+                               T *scratch) {
     if (c->source == CONV_PADDED) {
         K(conv_padded)(c, box, x, now, scratch);
         return scratch;
     }
-    if (c->source == CONV_COLUMNS) {
-        K(conv_columns)(c, box, x, now, scratch, stride);
-        for (int64_t p = conv_points(box->size); p < VL; p++)
-            for (int64_t k = 0; k < now * c->taps; k++) scratch[k * stride + p] = 0;
+    if (c->source == CONV_PANELS) {
+        K(conv_panels)(c, box, x, now, scratch);
         return scratch;
     }
     return x + box->from[0] * c->step[0] * c->plane + box->from[1] * c->step[1] * c->row +

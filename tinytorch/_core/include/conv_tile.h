@@ -24,22 +24,17 @@ typedef MASK K(ConvMask) __attribute__((vector_size(32), aligned(sizeof(T)), may
 #define LANES K(ConvLanes)
 #define BITS K(ConvMask)
 
-/* Store one vector of a tile; `step` is that of grid points in y. */
-TT_INLINE void K(conv_store)(T *y, int64_t step, LANES sum, T bias, int add,
+/* Store one vector of a tile that is not a whole one; `step`: of grid points in y. */
+TT_INLINE void K(conv_store)(T *y, int64_t step, const T *sum, T bias, int add,
                              const ConvVector *v) {
-    static const MASK masks[2 * VL] = {[VL ... 2 * VL - 1] = -1};
-    if (v->whole && step == 1) {
-        if (add) sum = (LANES)((BITS)sum & *(const BITS *)(masks + VL - v->first));
-        *(LANES *)y = add ? *(const LANES *)y + sum : sum + bias;
-        return;
-    }
     for (int l = v->first; l < v->last; l++)
         y[l * step] = sum[l] + (add ? y[l * step] : bias);
 }
 
-/* R and N are constants at every call: the loops unroll, `sum` lives in registers. */
+/* R and N are constants at every call: the loops unroll, `sum` lives in registers.
+   `whole`: every vector of the tile is stored with all its lanes. */
 TT_INLINE void K(conv_tile)(const int R, const int N, int64_t k, const T *w, const T *x,
-                            const int64_t *offset, const ConvVector *v, T *y,
+                            const int64_t *offset, const ConvVector *v, int whole, T *y,
                             int64_t y_plane, int64_t step, const T *bias, int add) {
     LANES sum[4][3];
     const T *from[3];
@@ -55,9 +50,21 @@ TT_INLINE void K(conv_tile)(const int R, const int N, int64_t k, const T *w, con
             for (int j = 0; j < N; j++) sum[r][j] += a * b[j];
         }
     }
+    if (whole) {
+        for (int r = 0; r < R; r++, y += y_plane)
+            for (int j = 0; j < N; j++) {
+                LANES *to = (LANES *)(y + v[j].y);
+                *to = add ? *to + sum[r][j] : sum[r][j] + (bias ? bias[r] : 0);
+            }
+        return;
+    }
+    T lanes[4][3 * VL];
+    for (int r = 0; r < R; r++)
+        for (int j = 0; j < N; j++) *(LANES *)(lanes[r] + j * VL) = sum[r][j];
     for (int r = 0; r < R; r++, y += y_plane)
         for (int j = 0; j < N; j++)
-            K(conv_store)(y + v[j].y, step, sum[r][j], bias ? bias[r] : 0, add, v + j);
+            K(conv_store)(y + v[j].y, step, lanes[r] + j * VL, bias ? bias[r] : 0, add,
+                          v + j);
 }
 
 /* One box, one block of channels: y = bias + w x, or y += w x.  w is packed. */
@@ -67,11 +74,13 @@ TT_KERNEL void K(conv_box)(const Conv *c, int64_t k, const T *w, const T *x,
     const int64_t plane = c->y_plane, step = c->y_step[2];
 #define ROWS(R, N)                                                                     \
     for (; c->co - o >= R; o += R)                                                     \
-        K(conv_tile)(R, N, k, w + o * k, x, c->offset, v, y + o * plane, plane, step,  \
-                     bias ? bias + o : 0, add)
+        K(conv_tile)(R, N, k, w + o * k, x, c->offset, v, whole, y + o * plane, plane, \
+                     step, bias ? bias + o : 0, add)
 #define COLUMNS(N)                                                                     \
     for (; vectors >= N; vectors -= N, v += N) {                                       \
         int64_t o = 0;                                                                 \
+        int whole = step == 1;                                                         \
+        for (int j = 0; j < N; j++) whole &= v[j].whole && (!add || v[j].first == 0);  \
         ROWS(4, N);                                                                    \
         ROWS(2, N);                                                                    \
         ROWS(1, N);                                                                    \

@@ -19,8 +19,11 @@ typedef void (*LineRun)(char *to, const char *from, const int64_t *index, const 
     static void gather_##T(char *py, const char *px, const int64_t *index,             \
                            const Line *s) {                                            \
         T *y = (T *)py; const T *x = (const T *)px;                                    \
-        for (int64_t j = 0; j < s->n; j++)                                             \
-            y[j * s->to] = x[j * s->from + index[j * s->index] * s->by];               \
+        const int64_t n = s->n, to = s->to, from = s->from, step = s->index, by = s->by; \
+        if (to == 1 && from == 0 && step == 1 && by == 1)                              \
+            for (int64_t j = 0; j < n; j++) y[j] = x[index[j]];                        \
+        else for (int64_t j = 0; j < n; j++)                                           \
+            y[j * to] = x[j * from + index[j * step] * by];                            \
     }
 #define SCATTER(name, T, ...)                                                          \
     static void scatter_##name##_##T(char *py, const char *px, const int64_t *index,   \
@@ -96,14 +99,23 @@ static void gather_tasks(void *context, int64_t begin, int64_t end) {
     }
 }
 
+/* Negative if one of n indices is not within [0, size): its sign shows it. */
+TT_KERNEL int64_t gather_outside(const int64_t *at, int64_t n, int64_t step,
+                                 int64_t size) {
+    int64_t bad = 0;
+    if (step == 1) for (int64_t j = 0; j < n; j++) bad |= at[j] | (size - 1 - at[j]);
+    else for (int64_t j = 0; j < n; j++) bad |= at[j * step] | (size - 1 - at[j * step]);
+    return bad;
+}
+
 /* Whether every index is within its dimension. */
 static int gather_within(const View *index, int64_t size) {
     int64_t place[64] = {0}, inner = index->ndim ? index->shape[index->ndim - 1] : 1;
     int64_t step = index->ndim ? index->strides[index->ndim - 1] : 1, bad = 0;
     const int64_t *at = (const int64_t *)index->data;
+    if (index->contiguous) return gather_outside(at, index->numel, 1, size) >= 0;
     for (;;) {
-        for (int64_t j = 0; j < inner; j++)
-            bad |= at[j * step] < 0 || at[j * step] >= size;
+        bad |= gather_outside(at, inner, step, size);
         int d = index->ndim - 2;
         for (; d >= 0; d--) {
             at += index->strides[d];
@@ -111,19 +123,18 @@ static int gather_within(const View *index, int64_t size) {
             at -= index->shape[d] * index->strides[d];
             place[d] = 0;
         }
-        if (d < 0 || bad) return !bad;
+        if (d < 0 || bad < 0) return bad >= 0;
     }
 }
 
-/* The dimension of the lines: a long one.  A scatter prefers one that is not indexed,
-   where neighbours do not meet. */
-static int gather_line(const View *index, int dim, int scatters) {
-    int best = -1;
+/* The dimension of the lines: the last one that is long, else the longest. */
+static int gather_line(const View *index, int dim) {
+    int best = dim;
     for (int d = 0; d < index->ndim; d++)
-        if (!(scatters && d == dim) &&
-            (best < 0 || index->shape[d] >= index->shape[best]))
+        if (index->shape[d] >= 16 || (index->shape[best] < 16 &&
+                                      index->shape[d] >= index->shape[best]))
             best = d;
-    return best < 0 || (scatters && index->shape[best] < 16) ? dim : best;
+    return best;
 }
 
 static int gather_driver_of(const KernelCall *call, int scatters) {
@@ -142,7 +153,7 @@ static int gather_driver_of(const KernelCall *call, int scatters) {
     g.dims = 0;
     g.again = 1;
     g.again_step[0] = g.again_step[1] = g.again_step[2] = 0;
-    int along = gather_line(index, dim, scatters);
+    int along = gather_line(index, dim);
     int64_t tasks = 1;
     for (int d = 0; d < index->ndim; d++) {
         int64_t of_indexed = d == dim ? 0 : indexed->strides[d];

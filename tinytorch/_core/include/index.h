@@ -12,7 +12,7 @@
 #include "call.h"
 
 enum { TT_PUT_SET, TT_PUT_ADD };
-enum { TT_INDEX_GRAIN = 16384, TT_INDEX_COLUMNS = 64 };
+enum { TT_INDEX_GRAIN = 16384, TT_INDEX_OWNERS = 16 };
 
 typedef void (*IndexRun)(void *to, const void *from, int64_t n, int64_t to_step,
                          int64_t from_step);
@@ -57,7 +57,8 @@ typedef struct {
     char *data[2];                           /* of the indexed, the other operand */
     int64_t *offset;                         /* elements, by position in the indices */
     int64_t positions, other_step;           /* of the other operand, per position */
-    int dtype, size, reads, adds, columns;   /* columns: parts of `after` run apart */
+    int dtype, size, reads, adds;
+    int owners;                              /* tasks that share the targets */
     IndexRun run;
 } Indexing;
 
@@ -92,28 +93,18 @@ static void index_place(const IndexRange *r, int64_t i, int64_t *at) {
     }
 }
 
-/* Entries [first, first + n) of `after`, for one position. */
-TT_INLINE void index_block(const Indexing *p, char *indexed, char *other, int64_t first,
-                           int64_t n) {
+/* All of `after`, for one position. */
+TT_INLINE void index_block(const Indexing *p, char *indexed, char *other) {
     const IndexRange *r = &p->after;
-    int last = r->dims - 1;
-    if (r->dims <= 1) {
-        int64_t a = r->dims ? r->step[0][0] : 0, b = r->dims ? r->step[1][0] : 0;
-        indexed += first * a * p->size;
-        other += first * b * p->size;
-        if (p->reads) p->run(other, indexed, n, b, a);
-        else p->run(indexed, other, n, a, b);
-        return;
-    }
-    while (n > 0) {
-        int64_t at[2], run = r->shape[last] - first % r->shape[last];
-        if (run > n) run = n;
-        index_place(r, first, at);
-        char *a = indexed + at[0] * p->size, *b = other + at[1] * p->size;
-        if (p->reads) p->run(b, a, run, r->step[1][last], r->step[0][last]);
-        else p->run(a, b, run, r->step[0][last], r->step[1][last]);
-        first += run;
-        n -= run;
+    const int last = r->dims - 1;
+    const int64_t n = last < 0 ? 1 : r->shape[last], a = last < 0 ? 0 : r->step[0][last];
+    const int64_t b = last < 0 ? 0 : r->step[1][last];
+    for (int64_t first = 0; first < r->count; first += n) {
+        int64_t at[2] = {0, 0};
+        if (first) index_place(r, first, at);
+        char *x = indexed + at[0] * p->size, *y = other + at[1] * p->size;
+        if (p->reads) p->run(y, x, n, b, a);
+        else p->run(x, y, n, a, b);
     }
 }
 
@@ -162,26 +153,31 @@ static void index_rows(void *context, int64_t begin, int64_t end) {
             index_place(&p->before, outer, at);
         }
         index_block(p, p->data[0] + (at[0] + p->offset[k]) * p->size,
-                    p->data[1] + (at[1] + k * p->other_step) * p->size, 0,
-                    p->after.count);
+                    p->data[1] + (at[1] + k * p->other_step) * p->size);
     }
 }
 
-/* Writes: positions may coincide, so each part goes through all of them in order. */
+/* Whose task a target is.  A function of its place alone, so positions that coincide are
+   written by one task, in order. */
+TT_INLINE int index_owner(int64_t offset) {
+    return (int)(((uint64_t)offset * 0x9e3779b97f4a7c15u) >> 60);
+}
+
 static void index_parts(void *context, int64_t begin, int64_t end) {
     const Indexing *p = (const Indexing *)context;
-    int64_t width = (p->after.count + p->columns - 1) / p->columns, at[2];
     for (int64_t part = begin; part < end; part++) {
-        int64_t first = part % p->columns * width, n = p->after.count - first;
-        if (n > width) n = width;
-        if (n <= 0) continue;
-        index_place(&p->before, part / p->columns, at);
-        if (p->after.count == 1)
-            index_points(p, p->data[0] + at[0] * p->size, p->data[1] + at[1] * p->size,
-                         0, p->positions);
-        else for (int64_t k = 0; k < p->positions; k++)
-            index_block(p, p->data[0] + (at[0] + p->offset[k]) * p->size,
-                        p->data[1] + (at[1] + k * p->other_step) * p->size, first, n);
+        const int owner = (int)(part % p->owners);
+        int64_t at[2];
+        index_place(&p->before, part / p->owners, at);
+        char *indexed = p->data[0] + at[0] * p->size, *other = p->data[1] + at[1] * p->size;
+        if (p->after.count == 1) {
+            index_points(p, indexed, other, 0, p->positions);
+            continue;
+        }
+        for (int64_t k = 0; k < p->positions; k++)
+            if (p->owners == 1 || index_owner(p->offset[k]) == owner)
+                index_block(p, indexed + p->offset[k] * p->size,
+                            other + k * p->other_step * p->size);
     }
 }
 
@@ -236,11 +232,10 @@ static int index_driver(const KernelCall *call, int reads) {
         if (rows <= grain) index_rows(&p, 0, rows);
         else tt_parallel_for(index_rows, &p, rows, grain);
     } else {
-        int64_t per_row = p.positions * p.after.count;
-        p.columns = per_row < TT_INDEX_GRAIN ? 1
-                  : (int)(p.after.count / TT_INDEX_COLUMNS + 1);
-        int64_t parts = p.before.count * p.columns;
-        int64_t grain = TT_INDEX_GRAIN / (per_row / p.columns + 1) + 1;
+        int64_t work = p.positions * p.after.count;
+        p.owners = p.after.count < 32 || work < TT_INDEX_GRAIN ? 1 : TT_INDEX_OWNERS;
+        int64_t parts = p.before.count * p.owners;
+        int64_t grain = TT_INDEX_GRAIN / (work / p.owners + 1) + 1;
         if (parts <= grain) index_parts(&p, 0, parts);
         else tt_parallel_for(index_parts, &p, parts, grain);
     }

@@ -53,6 +53,17 @@ static void F(digit)(const U *key, const uint32_t *id, U *to_key, uint32_t *to_i
     }
 }
 
+static void F(insertion)(U *key, uint32_t *id, int64_t n) {
+    for (int64_t i = 1; i < n; i++) {
+        const U k = key[i];
+        const uint32_t what = id[i];
+        int64_t j = i;
+        for (; j > 0 && key[j - 1] > k; j--) key[j] = key[j - 1], id[j] = id[j - 1];
+        key[j] = k;
+        id[j] = what;
+    }
+}
+
 /* Sort n keys with their ids; the second pair of arrays is working memory.  Digits that
    all keys share cost nothing. */
 static void F(sort_keys)(U *key, uint32_t *id, U *other_key, uint32_t *other_id,
@@ -61,14 +72,7 @@ static void F(sort_keys)(U *key, uint32_t *id, U *other_key, uint32_t *other_id,
     U *from = key, *to = other_key;
     uint32_t *from_id = id, *to_id = other_id;
     if (n <= TT_INSERTION) {
-        for (int64_t i = 1; i < n; i++) {
-            const U k = key[i];
-            const uint32_t what = id[i];
-            int64_t j = i;
-            for (; j > 0 && key[j - 1] > k; j--) key[j] = key[j - 1], id[j] = id[j - 1];
-            key[j] = k;
-            id[j] = what;
-        }
+        F(insertion)(key, id, n);
         return;
     }
     memset(count, 0, sizeof count);
@@ -90,6 +94,11 @@ static void F(sort_keys)(U *key, uint32_t *id, U *other_key, uint32_t *other_id,
 
 /* The key of rank k, from 0; `key` is shortened to the candidates, digit by digit. */
 static U F(select_key)(U *key, int64_t n, int64_t k) {
+    if (n <= TT_INSERTION) {
+        uint32_t id[TT_INSERTION] = {0};
+        F(insertion)(key, id, n);
+        return key[k];
+    }
     for (int shift = 8 * (int)sizeof(U) - 8; shift >= 0 && n > 1; shift -= 8) {
         int64_t count[256] = {0}, kept = 0;
         int d = 0;

@@ -54,18 +54,21 @@ static int64_t rrelu_draws(int dtype, const char *x, int64_t n) {
     return count;
 }
 
-/* y = x noise, where noise is 1 above zero and the next of the slopes elsewhere. */
-static void rrelu_block(int dtype, char *y, char *noise, const char *x,
-                        const double *slope, int64_t n) {
+/* y = x noise, where noise is 1 above zero and a slope elsewhere: the next of the draws
+   u in [0, 1), from s[0] to s[1], which PyTorch rounds to float for all but double. */
+static void rrelu_block(int dtype, char *y, char *noise, const char *x, const double *u,
+                        int64_t n, const Scalar *s) {
     double a[TT_RANDOM_BLOCK], r[TT_RANDOM_BLOCK];
     const int single = dtype != TT_F64;
+    const double low = single ? (float)s[0].f : s[0].f;
+    const double high = single ? (float)s[1].f : s[1].f;
     tt_load[TT_COMPUTE_F64][dtype](a, x, n, 1);
     for (int64_t k = 0, next = 0; k < n; k++) {
         r[k] = 1;
         if (a[k] <= 0) {
-            r[k] = single ? (float)slope[next] : slope[next];
+            const double slope = u[next++] * (high - low) + low;
+            r[k] = single ? (float)slope : slope;
             a[k] = single ? (float)a[k] * (float)r[k] : a[k] * r[k];
-            next++;
         }
     }
     tt_store[TT_COMPUTE_F64][dtype](y, a, n, 1);

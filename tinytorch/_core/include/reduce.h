@@ -234,14 +234,16 @@ static void tt_reduce_tasks(void *context, int64_t begin, int64_t end) {
     }
 }
 
-/* The segments of each unit, in their order. */
+/* The segments of each unit, in pairs of pairs. */
 static void tt_reduce_join(const Reduce *p) {
     const int64_t size = p->columns * p->width_acc;
     char block[TT_WIDTH * 8] __attribute__((aligned(64)));
     for (int64_t unit = 0; unit < p->units; unit++) {
         int64_t x, y, n = tt_reduce_unit(p, unit, &x, &y);
         char *acc = p->partial + unit * p->segments * size;
-        for (int64_t k = 1; k < p->segments; k++) p->op->merge(acc, acc + k * size, n);
+        for (int64_t step = 1; step < p->segments; step *= 2)
+            for (int64_t k = 0; k + step < p->segments; k += 2 * step)
+                p->op->merge(acc + k * size, acc + (k + step) * size, n);
         tt_reduce_store(p, y, n, tt_reduce_centre(p, y, n, block), acc);
     }
 }

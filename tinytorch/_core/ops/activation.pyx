@@ -27,7 +27,8 @@ METHODS = ["relu", "relu_", "hardshrink", "logit", "logit_"]
 SPECIAL = ["logit"]
 FUNCTIONAL = [
     "relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "elu", "elu_", "celu",
-    "celu_", "selu", "selu_", "gelu", "silu", "mish", "softplus", "softsign", "hardtanh",
+    "celu_", "selu", "selu_", "gelu", "silu", "mish",
+    "softplus", "softsign", "hardtanh",
     "hardtanh_", "hardswish", "hardsigmoid", "hardshrink", "softshrink", "tanhshrink",
     "threshold", "threshold_", "_threshold", "logsigmoid"]
 
@@ -40,7 +41,8 @@ cdef extern from *:
     TT_FLOAT_LOOPS(leaky_relu_backward) TT_FLOAT_LOOPS(elu) TT_FLOAT_LOOPS(elu_backward)
     TT_FLOAT_LOOPS(gelu) TT_FLOAT_LOOPS(gelu_backward) TT_FLOAT_LOOPS(gelu_tanh)
     TT_FLOAT_LOOPS(gelu_tanh_backward) TT_FLOAT_LOOPS(silu)
-    TT_FLOAT_LOOPS(silu_backward) TT_FLOAT_LOOPS(mish) TT_FLOAT_LOOPS(mish_backward) TT_FLOAT_LOOPS(softplus)
+    TT_FLOAT_LOOPS(silu_backward) TT_FLOAT_LOOPS(mish)
+    TT_FLOAT_LOOPS(mish_backward) TT_FLOAT_LOOPS(softplus)
     TT_FLOAT_LOOPS(softplus_backward) TT_FLOAT_LOOPS(softsign)
     TT_FLOAT_LOOPS(softsign_backward) TT_FLOAT_LOOPS(log_sigmoid)
     TT_FLOAT_LOOPS(log_sigmoid_backward) TT_FLOAT_LOOPS(tanhshrink)

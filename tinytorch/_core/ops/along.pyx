@@ -99,6 +99,7 @@ cdef int index_spread_backward(Node node, Tensor gy) except -1:
 def index_select(Tensor input not None, dim, Tensor index not None, *, out=None):
     """Return the entries of the input along `dim` that a vector of indices names."""
     cdef int d = read_dim(dim, input.rank, "index_select")
+    cdef Tensor y
     if index.rank > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     if index.code != I64 and index.code != I32:
@@ -106,8 +107,9 @@ def index_select(Tensor input not None, dim, Tensor index not None, *, out=None)
     if input.rank == 0 and index.count != 1:
         raise RuntimeError("index_select(): Index to scalar can have only 1 value, got "
                            f"{index.count} value(s)")
-    check_out(out, input, index)
-    return deliver(c_index_select(input, d, index), out)
+    y = c_index_select(input, d, index)
+    check_out(out, y, input, index)
+    return deliver(y, out)
 
 
 # ---- add ----

@@ -101,11 +101,11 @@ cdef int check_overlap(Tensor y, Tensor x) except -1:
     return 0
 
 
-cdef int check_out(object out, Tensor a, Tensor b) except -1:
+cdef int check_out(object out, Tensor result, Tensor a, Tensor b) except -1:
     """An out= tensor of ops whose order of reading and writing differ."""
     cdef Tensor y
-    if not isinstance(out, Tensor):
-        return 0
+    if not isinstance(out, Tensor) or not same_shape(<Tensor>out, result):
+        return 0  # a tensor of another shape is resized
     y = <Tensor>out
     refuse_repeats(y)
     if y.storage == a.storage or b is not None and y.storage == b.storage:

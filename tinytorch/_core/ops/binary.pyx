@@ -362,14 +362,10 @@ cdef int logaddexp_backward(Node node, Tensor gy) except -1:
     if node.title[9] == b'2':
         a, b = c_mul_number(a, M_LN2), c_mul_number(b, M_LN2)
     if wants(node, 0):
-        send(node, 0, c_mul(gy, share_of_sum(a, b)))
+        send(node, 0, c_mul(gy, c_sigmoid(c_sub(a, b))))
     if wants(node, 1):
-        send(node, 1, c_mul(gy, share_of_sum(b, a)))
+        send(node, 1, c_mul(gy, c_sigmoid(c_sub(b, a))))
     return 0
-
-cdef Tensor share_of_sum(Tensor a, Tensor b):
-    """e^a / (e^a + e^b); equal infinities count as equal numbers."""
-    return c_sigmoid(c_where_number(c_logical_not(c_eq(a, b)), c_sub(a, b), 0))
 
 cdef int xlogy_backward(Node node, Tensor gy) except -1:
     """d(a log b) = log(b) da + a / b db; the first is 0 where a = 0 and b <= 0"""

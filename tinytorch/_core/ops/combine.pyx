@@ -7,7 +7,7 @@ from tinytorch._core.executor cimport Kernel, Scalar, pointwise, register_kernel
 from tinytorch._core.ops.arithmetic cimport (
     c_div, c_mul, c_mul_number, c_neg, c_rsub_number, c_square, c_sub, linked)
 from tinytorch._core.ops.elementwise cimport (
-    PROMOTE, Number, as_number, binary, deliver, ternary)
+    PROMOTE, Number, as_number, binary, code_with_tensor, deliver, ternary)
 from tinytorch._core.ops.pointwise cimport (
     Loops, describe_twins, refuse_dtype, save_input)
 from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor
@@ -150,7 +150,8 @@ cdef Tensor interpolated(Tensor a, Tensor b, object weight, Tensor into):
     cdef Scalar[1] s
     cdef Number n
     cdef Node node = None
-    cdef Tensor w = None
+    cdef Tensor w = None, y
+    cdef int code
     same_dtype(a, b, "end")
     if isinstance(weight, Tensor):
         w = <Tensor>weight
@@ -159,8 +160,9 @@ cdef Tensor interpolated(Tensor a, Tensor b, object weight, Tensor into):
     elif not as_number(weight, &n):
         raise TypeError("lerp(): argument 'weight' must be Tensor or Number, not "
                         f"{type(weight).__name__}")
-    if not is_float(a.code):
-        refuse_dtype("lerp", a.code)
+    code = a.code if w is None else code_with_tensor(a, w)  # 0-d weights promote
+    if not is_float(code):
+        refuse_dtype("lerp", code)
     if into is not None:
         check_inplace(into)
     if w is None:
@@ -175,7 +177,7 @@ cdef Tensor interpolated(Tensor a, Tensor b, object weight, Tensor into):
         if w.flags & REQUIRES_GRAD:
             save_input(node, 1, a, into)
             save(node, 2, b)
-    cdef Tensor y = ternary(LERP_TENSOR, PROMOTE, a, b, w, into)
+    y = ternary(LERP_TENSOR, PROMOTE, a, b, w, into)
     return linked_three(node, y, a, b, w, into)
 
 

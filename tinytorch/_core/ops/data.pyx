@@ -30,6 +30,7 @@ from tinytorch._core.types cimport (
     get_default_dtype_code, is_float, itemsize, parse_device, parse_dtype, promote)
 
 import warnings
+from sys import modules
 
 from tinytorch._core.types import Size
 
@@ -46,10 +47,22 @@ cdef extern from "Python.h":
     PyObject* PySequence_Fast_GET_ITEM(object o, Py_ssize_t i)  # borrowed
     bint PySequence_Check(object o)
 
+cdef extern from *:  # on borrowed references: a million leaves are not counted up and down
+    """
+    #define TT_IS_FLOAT(o) PyFloat_CheckExact(o)
+    #define TT_IS_INT(o) PyLong_CheckExact(o)
+    #define TT_FLOAT_VALUE(o) PyFloat_AS_DOUBLE(o)
+    """
+    bint TT_IS_FLOAT(PyObject* o)
+    bint TT_IS_INT(PyObject* o)
+    double TT_FLOAT_VALUE(PyObject* o)
+
 
 # ---- nested lists ----
 
 cdef inline bint is_sequence(object value):
+    if PyFloat_CheckExact(value) or PyLong_CheckExact(value):
+        return False
     return PyList_CheckExact(value) or PyTuple_CheckExact(value) or (
         not isinstance(value, (Tensor, str, bytes)) and PySequence_Check(value)
         and getattr(value, "ndim", 1) != 0)
@@ -112,8 +125,8 @@ cdef dict numpy_codes = {
 cdef int find_code(object value, int depth, int code) except? -2:
     """The promoted dtype of all leaves; code is what was found before, -1 nothing."""
     cdef Py_ssize_t i, n
-    cdef object items, leaf
-    cdef int found
+    cdef PyObject* item
+    cdef int found, real = get_default_dtype_code()
     if depth == 0:
         found = code_of_leaf(value)
         return found if code < 0 else promote(code, found)
@@ -130,11 +143,13 @@ cdef int find_code(object value, int depth, int code) except? -2:
             code = find_code(<object>PySequence_Fast_GET_ITEM(value, i), depth - 1, code)
         return code
     for i in range(n):
-        leaf = <object>PySequence_Fast_GET_ITEM(value, i)
-        if PyFloat_CheckExact(leaf):
-            found = get_default_dtype_code()
+        item = PySequence_Fast_GET_ITEM(value, i)
+        if TT_IS_FLOAT(item):
+            found = real
+        elif TT_IS_INT(item):
+            found = I64
         else:
-            found = code_of_leaf(leaf)
+            found = code_of_leaf(<object>item)
         if found != code:
             code = found if code < 0 else promote(code, found)
     return code
@@ -145,7 +160,8 @@ cdef char* store_all(object value, int depth, const int64_t* sizes, char* p, int
     """Store the leaves in order; returns the place behind them."""
     cdef Py_ssize_t i, n
     cdef int size = itemsize[code]
-    cdef object items, leaf
+    cdef object items
+    cdef PyObject* leaf
     if depth == 0:
         store(value, p, code)
         return p + size
@@ -165,11 +181,11 @@ cdef char* store_all(object value, int depth, const int64_t* sizes, char* p, int
                           code, at + 1)
         return p
     for i in range(n):
-        leaf = <object>PySequence_Fast_GET_ITEM(items, i)
-        if code == F32 and PyFloat_CheckExact(leaf):
-            (<float*>p)[0] = <float>PyFloat_AS_DOUBLE(leaf)
+        leaf = PySequence_Fast_GET_ITEM(items, i)
+        if code == F32 and TT_IS_FLOAT(leaf):
+            (<float*>p)[0] = <float>TT_FLOAT_VALUE(leaf)
         else:
-            store(leaf, p, code)
+            store(<object>leaf, p, code)
         p += size
     return p
 
@@ -231,6 +247,12 @@ cdef double as_real(object value) except? -1:
 
 cdef int store(object value, char* p, int code) except -1:
     cdef int64_t i
+    cdef int overflow = 0
+    if code == I64 and PyLong_CheckExact(value):
+        (<int64_t*>p)[0] = PyLong_AsLongLongAndOverflow(value, &overflow)
+        if overflow:
+            raise ValueError("Overflow when unpacking long long")
+        return 0
     if code == F32:
         (<float*>p)[0] = <float>as_real(value)
     elif code == F64:
@@ -360,13 +382,19 @@ cdef object unsupported_array(object array):
         "uint64, uint32, uint16, uint8, and bool.")
 
 
+cdef object ndarray_type = None
+
+
 cdef bint is_array(object value):
-    """Whether value is an ndarray; NumPy need not be imported to know that."""
+    """Whether value is an ndarray; without NumPy in the process there is none."""
+    global ndarray_type
     cdef object kind = type(value)
-    if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
-        return True
-    return hasattr(kind, "__array_interface__") and hasattr(value, "strides") and hasattr(
-        value, "dtype") and getattr(value, "ndim", 0) > 0
+    if ndarray_type is None:
+        numpy = modules.get("numpy")
+        if numpy is None or not hasattr(numpy, "ndarray"):
+            return False
+        ndarray_type = numpy.ndarray
+    return kind is ndarray_type or isinstance(value, ndarray_type)
 
 
 def from_numpy(array):
@@ -377,13 +405,11 @@ def from_numpy(array):
         >>> from_numpy(numpy.zeros(2)).dtype
         torch.float64
     """
-    if not hasattr(array, "__array_interface__") or not hasattr(array, "base"):
-        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
-    if not is_array(array) and not hasattr(array, "itemset") and \
-            type(array).__mro__[1:2] and "generic" in [
-                c.__name__ for c in type(array).__mro__]:
-        raise TypeError("expected np.ndarray (got numpy."
-                        f"{type(array).__name__})")
+    if not is_array(array):
+        kind = type(array)
+        name = kind.__name__
+        raise TypeError("expected np.ndarray (got "
+                        f"{'numpy.' + name if kind.__module__ == 'numpy' else name})")
     if not array.flags.writeable:
         warnings.warn(
             "The given NumPy array is not writable, and PyTorch does not support "
@@ -443,14 +469,13 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
 
 cdef Tensor taken(object value, int code):
     """The data as a tensor: its own memory if it has any.  code -1: the data's dtype."""
-    cdef Tensor y
-    if isinstance(value, Tensor):
-        y = <Tensor>value
-    elif is_array(value):
-        y = over_array(value)
-    else:
+    if PyList_CheckExact(value) or PyFloat_CheckExact(value) or PyLong_CheckExact(value):
         return from_sequence(value, code)
-    return y
+    if isinstance(value, Tensor):
+        return <Tensor>value
+    if is_array(value):
+        return over_array(value)
+    return from_sequence(value, code)
 
 
 cdef Tensor moved(Tensor y, int code, object device):

@@ -30,8 +30,8 @@ cdef extern from "random.h" nogil:
     enum: TT_RANDOM_BLOCK
     void dropout_block(int dtype, char* y, char* m, const char* x, int64_t n, double keep)
     int64_t rrelu_draws(int dtype, const char* x, int64_t n)
-    void rrelu_block(int dtype, char* y, char* noise, const char* x, const double* slope,
-                     int64_t n)
+    void rrelu_block(int dtype, char* y, char* noise, const char* x, const double* u,
+                     int64_t n, const Scalar* s)
 
 
 # ---- kernels ----
@@ -57,14 +57,17 @@ cdef int rrelu_driver(const KernelCall* call) noexcept nogil:
     cdef const View* y = &call.operand[0]
     cdef int64_t i = 0, n, size = itemsize[y.dtype]
     cdef const char* x
-    cdef double[TT_RANDOM_BLOCK] slope
+    cdef double[TT_RANDOM_BLOCK] u
+    cdef RngScalar[2] unit
+    unit[0].f = 0
+    unit[1].f = 1
     while i < y.numel:
         n = min(<int64_t>TT_RANDOM_BLOCK, y.numel - i)
         x = call.operand[2].data + i * size
-        fill(<Rng*>call.scalar[0].i, DRAW_UNIFORM, F64, slope,
-             rrelu_draws(y.dtype, x, n), <const RngScalar*>(call.scalar + 1))
-        rrelu_block(y.dtype, y.data + i * size, call.operand[1].data + i * size, x,
-                    slope, n)
+        fill(<Rng*>call.scalar[0].i, DRAW_UNIFORM, F64, u, rrelu_draws(y.dtype, x, n),
+             unit)
+        rrelu_block(y.dtype, y.data + i * size, call.operand[1].data + i * size, x, u, n,
+                    call.scalar + 1)
         i += n
     return TT_OK
 

@@ -75,9 +75,11 @@ cdef int take_backward(Node node, Tensor gy) except -1:
 
 def take(Tensor input not None, Tensor index not None, *, out=None):
     """Return the elements of the flattened input at the indices, in their shape."""
+    cdef Tensor y
     check_long(index, "take")
-    check_out(out, input, index)
-    return deliver(c_take(input, index), out)
+    y = c_take(input, index)
+    check_out(out, y, input, index)
+    return deliver(y, out)
 
 
 cdef Tensor put_into(Tensor x, Tensor index, Tensor source, bint accumulate,

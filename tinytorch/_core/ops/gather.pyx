@@ -134,14 +134,16 @@ def gather(Tensor input not None, dim, Tensor index not None, *, sparse_grad=Fal
         [[2], [3]]
     """
     cdef int d = read_dim(dim, input.rank, "gather")
+    cdef Tensor y
     if sparse_grad:
         raise NotImplementedError("gather(): sparse gradients are not supported")
     check_gather(input, d, index)
     if isinstance(out, Tensor) and (<Tensor>out).code != input.code:
         raise RuntimeError(f"Expected out tensor to have dtype {c_name(input.code)}, but "
                            f"got {c_name((<Tensor>out).code)} instead")
-    check_out(out, input, index)
-    return deliver(c_gather(input, d, index), out)
+    y = c_gather(input, d, index)
+    check_out(out, y, input, index)
+    return deliver(y, out)
 
 
 def take_along_dim(Tensor input not None, Tensor indices not None, dim=None, *, out=None):

@@ -368,8 +368,7 @@ cdef Tensor d_bce_with_logits_target(Tensor x, Tensor t, double p):
     """dl = -x dt"""
     return c_neg(x)
 
-def _binary_cross_entropy_with_logits(Tensor input not None, Tensor target not None,
-                                      reduction):
+def _bce_with_logits(Tensor input not None, Tensor target not None, reduction):
     """The loss without any weights."""
     return apply(&BCE_WITH_LOGITS, input, target, read_reduction(reduction))
 

@@ -120,7 +120,7 @@ def masked_select(Tensor input not None, Tensor mask not None, *, out=None):
     y = selected(x, mask)
     if node is not None:
         attach(y, node)
-    check_out(out, input, mask)
+    check_out(out, y, input, mask)
     return deliver(y, out)
 
 

@@ -7,6 +7,7 @@ work in place.
 
 from libc.stdint cimport int64_t
 
+from tinytorch._core.autograd cimport Node
 from tinytorch._core.executor cimport KernelCall, View
 from tinytorch._core.tensor cimport Tensor
 from tinytorch._core.threads cimport Body
@@ -37,6 +38,9 @@ cdef int raise_failure(str message) except -1          # LinAlgError
 
 # `make` of the results, or of the tensors in `out`, filled with them.
 cdef object results(object make, tuple ys, object out)
+
+# What `save_output` kept at k, if it is the node's output nr and not the first.
+cdef Tensor saved_result(Node node, int k, int nr)
 
 # ---- kernels ----
 # Runs `body(call, begin, end)` over the batch of operand `matrix`; `info` is the operand

@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memcpy
 
-from tinytorch._core.autograd cimport inference_mode
+from tinytorch._core.autograd cimport Node, inference_mode, saved
 from tinytorch._core.executor cimport (
     TT_NO_MEMORY, TT_OK, Driver, Kernel, KernelCall, View, copy_into, fill_with,
     refuse_capture, register_kernel, run, view_of)
@@ -205,6 +205,12 @@ cdef object results(object make, tuple ys, object out):
     if out is None:
         return make(*ys)
     return make(*[deliver(<Tensor?>y, o) for y, o in zip(ys, out, strict=True)])
+
+
+cdef Tensor saved_result(Node node, int k, int nr):
+    cdef Tensor y = saved(node, k)
+    y.output = nr
+    return y
 
 
 # ---- batches of calls ----

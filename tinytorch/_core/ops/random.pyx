@@ -6,7 +6,7 @@ numbers.  Outputs are filled in the order of their memory, as PyTorch does.
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.math cimport isfinite
-from libc.stdint cimport int64_t, uint16_t, uintptr_t
+from libc.stdint cimport int64_t, uint16_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport Node, check_inplace, rebase
@@ -206,13 +206,14 @@ cdef int64_t spacing(int code, int64_t value) noexcept:
 cdef int check_bound(int code, int64_t value, str name) except -1:
     """Whether a dtype has the value; floats that skip integers near it only warn."""
     cdef int bits = {I8: 7, I16: 15, I32: 31, I64: 63, U8: 8}.get(code, 1)
+    cdef int64_t end = <int64_t>1 << bits
     cdef bint fits
     if is_float(code):
         fits = -largest[code] <= value <= largest[code]
     elif code == U8 or code == BOOL:
-        fits = 0 <= value < (1 << bits)
+        fits = 0 <= value < end
     else:
-        fits = bits == 63 or -(1 << bits) <= value < (1 << bits)
+        fits = bits == 63 or -end <= value < end
     if not fits:
         raise RuntimeError(f"{name} is out of bounds for {c_names[code]}")
     if is_float(code) and abs(<object>value) > 1 << digits[code]:
@@ -246,21 +247,19 @@ cdef Tensor integers_into(Tensor y, int64_t low, int64_t high, object generator)
 
 
 cdef Tensor integers_from(Tensor y, int64_t low, object generator):
-    """From low up to the largest value of the dtype, included."""
-    cdef int bits = {I8: 7, I16: 15, I32: 31, I64: 63, U8: 8, F16: 0}.get(y.code, 1)
-    cdef int64_t most
-    if y.code == F16:
-        most = 65504
-    elif is_float(y.code) or y.code == I64:
-        most = 0x7fffffffffffffff
-    else:
-        most = (<int64_t>1 << bits) - 1
-    if is_float(y.code) and through(y.code, low + 1) < low:
-        low = through(y.code, low + 1) + spacing(y.code, low + 1)
+    """From low up to the largest that the dtype counts to, included."""
+    cdef int bits = {I8: 7, I16: 15, I32: 31, I64: 63, U8: 8}.get(y.code, 1)
+    cdef uint64_t end = <uint64_t>1 << bits  # of int64 it wraps, as the stream expects
+    if is_float(y.code):
+        end = (<uint64_t>1 << digits[y.code]) + 1
+        if through(y.code, low + 1) < low:
+            low = through(y.code, low + 1) + spacing(y.code, low + 1)
+        if low >= <int64_t>end - 1:
+            raise RuntimeError(
+                "random_ expects 'from' casted to dtype to be less than or equal to "
+                f"'to_inc' casted to dtype, but got from={low} > to_inc={end - 1}")
     check_bound(y.code, low, "from")
-    draw_integers(y, DRAW_INTEGERS, low,
-                  -0x7fffffffffffffff - 1 if most == 0x7fffffffffffffff else most + 1,
-                  generator)
+    draw_integers(y, DRAW_INTEGERS, low, <int64_t>end, generator)
     return y
 
 

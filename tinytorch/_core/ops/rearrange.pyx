@@ -351,16 +351,45 @@ def repeat_interleave(Tensor input not None, repeats=None, dim=None, *, output_s
 
 
 cdef Tensor evenly(Tensor x, int64_t times, int dim):
+    """x with every entry of dim `times` times: (.., n, ..) -> (.., n, times, ..), flat."""
     cdef int64_t[MAX_DIMS] sizes
-    cdef int i
+    cdef int64_t[MAX_DIMS] strides
+    cdef int64_t inner
+    cdef Tensor y
+    cdef Node node
     if times < 0:
         raise RuntimeError("Repeats must be non-negative")
     if x.rank == 0:
         x = c_unsqueeze(x, 0)
-    for i in range(x.rank + 1):
-        sizes[i] = times if i == dim + 1 else -1
-    return c_flatten(c_clone(c_expand(c_unsqueeze(x, dim + 1), x.rank + 1, sizes)), dim,
-                     dim + 1)
+    memcpy(sizes, x.sizes, x.rank * sizeof(int64_t))
+    sizes[dim] *= times
+    y = fresh(x, x.rank, sizes)
+    memcpy(strides, y.strides, x.rank * sizeof(int64_t))
+    inner = strides[dim]
+    strides[dim] *= times
+    for i in range(times if y.count else 0):  # every pass writes one entry of each group
+        copy_into(view(y, x.rank, x.sizes, strides, i * inner * itemsize[y.code]), x)
+    if needs_grad(x):
+        node = new_node(evenly_backward, b"RepeatInterleaveBackward0")
+        link(node, 0, x)
+        node.i0 = dim
+        node.i1 = times
+        node.i2 = x.sizes[dim]
+        attach(y, node)
+    return y
+
+
+cdef int evenly_backward(Node node, Tensor gy) except -1:
+    """dx = the sum of dy over each group of equal entries"""
+    cdef int64_t[MAX_DIMS + 1] sizes
+    cdef int d, dim = <int>node.i0
+    for d in range(gy.rank):
+        sizes[d if d <= dim else d + 1] = gy.sizes[d]
+    sizes[dim] = gy.sizes[dim] // node.i1 if node.i1 else node.i2
+    sizes[dim + 1] = node.i1
+    gy = c_reshape(gy, gy.rank + 1, sizes)
+    send(node, 0, c_sum(gy, <unsigned long long>1 << (dim + 1)))
+    return 0
 
 
 cdef object by_counts(Tensor x, Tensor repeats, int dim, object output_size):

@@ -352,7 +352,8 @@ cdef object clamped(str name, Tensor x, object low, object high, Tensor into,
         if not (low is None or isinstance(low, Tensor)) or not (
                 high is None or isinstance(high, Tensor)):
             raise TypeError(f"{name}(): min and max must both be Tensor or both "
-                            f"Number, got ({type(low).__name__}, {type(high).__name__})")
+                            f"Number, got ({type(low).__name__}, "
+                            f"{type(high).__name__})")
         y = clamp_tensors(x, <Tensor?>low if low is not None else None,
                           <Tensor?>high if high is not None else None, of_tensors)
         return y if into is None else take_result(into, y)

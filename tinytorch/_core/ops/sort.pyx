@@ -138,7 +138,7 @@ cdef type ModeResult = named_result("mode", "values indices")
 
 # ---- for Python ----
 
-def sort(Tensor input not None, dim=-1, descending=False, stable=None, *, out=None):
+def sort(Tensor input not None, dim=-1, descending=False, *, stable=None, out=None):
     """Return the elements in order along `dim`, and where they were.
 
     Equal elements keep their order, whether `stable` is asked for or not; NaN counts as
@@ -210,6 +210,11 @@ def kthvalue(Tensor input not None, k, dim=-1, keepdim=False, *, out=None):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}")
     if input.code == BOOL:
         raise NotImplementedError("\"kthvalue_cpu\" not implemented for 'Bool'")
+    if out is not None and (<Tensor?>out[0]).storage == input.storage:
+        raise RuntimeError(
+            "unsupported operation: some elements of the input tensor and the written-to "
+            "tensor refer to a single memory location. Please clone() the tensor before "
+            "performing the operation.")
     y = chosen(KTH, b"KthvalueBackward0", input, d, 1, keepdim, rank - 1, 0, index)
     return deliver_pair(KthvalueResult, y, <Tensor>index[0], out)
 

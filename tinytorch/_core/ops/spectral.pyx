@@ -1,5 +1,6 @@
 """Singular value and symmetric eigenvalue decompositions, and their derivatives."""
 
+from libc.math cimport isnan
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
@@ -8,7 +9,7 @@ from tinytorch._core.autograd cimport (
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, copy_into, register_kernel, run, view_of)
 from tinytorch._core.lapack cimport ensure_lapack, gesdd, syevd
-from tinytorch._core.ops.arithmetic cimport c_add, c_div, c_mul, c_sub
+from tinytorch._core.ops.arithmetic cimport c_add, c_div, c_mul, c_mul_number, c_sub
 from tinytorch._core.ops.compare cimport c_eq_number
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.join cimport c_narrow
@@ -16,13 +17,14 @@ from tinytorch._core.ops.matmul cimport c_bmm, c_mT
 from tinytorch._core.ops.matrices cimport (
     batch_element, check_floats, check_matrix, check_square, cols_of, columns,
     each_matrix, empty_columns, first_failure, identity, lead, part, per_matrix,
-    per_vector, raise_failure, refuse_kernel, results, rows_of)
+    per_vector, raise_failure, refuse_kernel, results, rows_of,
+    saved_result)
 from tinytorch._core.ops.select cimport c_where
 from tinytorch._core.ops.shape cimport c_unsqueeze, zeros_like
 from tinytorch._core.return_types import named_result
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport Tensor
-from tinytorch._core.types cimport I32, MAX_DIMS, compute_of
+from tinytorch._core.types cimport F32, I32, MAX_DIMS, compute_of
 
 __all__ = []
 LINALG = ["eigh", "eigvalsh", "svd", "svdvals"]
@@ -31,9 +33,14 @@ cdef enum:             # which singular vectors
     NONE = 0
     REDUCED = 1
     FULL = 2
+    NOT_FINITE = -4    # what gesdd reports: its fourth argument, the matrix, is bad
 
 
 # ---- kernels ----
+
+cdef inline bint is_nan(const View* v, const char* at) noexcept nogil:
+    return isnan((<const float*>at)[0] if v.dtype == F32 else (<const double*>at)[0])
+
 
 cdef void svd_some(void* context, int64_t begin, int64_t end) noexcept nogil:
     cdef const KernelCall* call = <const KernelCall*>context
@@ -43,11 +50,15 @@ cdef void svd_some(void* context, int64_t begin, int64_t end) noexcept nogil:
     cdef const View* info = u + 3
     cdef const View* a = u + 4
     cdef int64_t i, job = call.scalar[0].i
+    cdef int status
     cdef char letter = b"A" if job == FULL else b"S" if job == REDUCED else b"N"
     for i in range(begin, end):
-        (<int32_t*>part(info, i, 0))[0] = gesdd(
+        status = gesdd(
             a.dtype, letter, <int>rows_of(a), <int>cols_of(a), part(a, i, 2), lead(a),
             part(s, i, 1), part(u, i, 2), lead(u), part(vh, i, 2), lead(vh))
+        if status == 0 and is_nan(s, part(s, i, 1)):
+            status = NOT_FINITE  # LAPACK sees a NaN that goes in, but not infinity
+        (<int32_t*>part(info, i, 0))[0] = status
 
 
 cdef int svd_driver(const KernelCall* call) noexcept nogil:
@@ -163,7 +174,8 @@ cdef int svd_backward(Node node, Tensor gu) except -1:
 
     dA = U (skew(U' gU) / E S + S skew(V' gV) / E + gS) V'
          + (I - U U') gU S^-1 V' + U S^-1 gV' (I - V V')"""
-    cdef Tensor u = saved(node, 0), s = saved(node, 1), vh = saved(node, 2)
+    cdef Tensor u = saved(node, 0), s = saved_result(node, 1, 1)
+    cdef Tensor vh = saved_result(node, 2, 2)
     cdef Tensor gs = output_gradient(node, 1), gvh = output_gradient(node, 2)
     cdef Tensor e, row, column, inner = None, x, rest
     cdef int r = u.rank
@@ -236,8 +248,9 @@ cdef tuple c_eigh(Tensor a, bint upper):
 
 
 cdef int eigh_backward(Node node, Tensor gw) except -1:
-    """dA = V (gW + V' gV / E) V',  E[j, k] = w[k] - w[j] off the diagonal"""
-    cdef Tensor w = saved(node, 0), v = saved(node, 1), gv = output_gradient(node, 1)
+    """dA = sym(V (gW + V' gV / E) V'),  E[j, k] = w[k] - w[j] off the diagonal"""
+    cdef Tensor w = saved(node, 0), v = saved_result(node, 1, 1)
+    cdef Tensor gv = output_gradient(node, 1)
     cdef Tensor x, one
     cdef int r = v.rank
     if gv is None:
@@ -250,7 +263,8 @@ cdef int eigh_backward(Node node, Tensor gw) except -1:
     if gw is None:
         gw = zeros_like(w)
     x = c_where(one, c_unsqueeze(gw, r - 2), x)
-    send(node, 0, c_bmm(c_bmm(v, False, x, False), False, v, True))
+    x = c_bmm(c_bmm(v, False, x, False), False, v, True)
+    send(node, 0, c_mul_number(c_add(x, c_mT(x)), 0.5))
     return 0
 
 
