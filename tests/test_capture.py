@@ -24,7 +24,8 @@ def bits(value: Any) -> Any:
     return tuple(x.shape), str(x.dtype), x.numpy().tobytes()
 
 
-DECOMPOSITIONS = [spec for spec in SPECS if spec.name.startswith("linalg.")]
+REFUSED = ("linalg.inv", "linalg.solve", "linalg.pinv")
+DECOMPOSITIONS = [spec for spec in SPECS if spec.name in REFUSED]
 RECORDED = [spec for spec in SPECS if spec not in DECOMPOSITIONS]
 
 

@@ -36,6 +36,7 @@ FAMILIES = (
     "tinytorch._core.ops.strided",
     "tinytorch._core.ops.history",
     "tinytorch._core.ops.creation",
+    "tinytorch._core.ops.ranges",
     "tinytorch._core.ops.convert",
     "tinytorch._core.ops.data",
     "tinytorch._core.ops.dlpack",
@@ -67,6 +68,7 @@ FAMILIES = (
     "tinytorch._core.ops.norms",
     "tinytorch._core.ops.matmul",
     "tinytorch.functional.arrange",
+    "tinytorch.functional.copies",
     "tinytorch.functional.activation",
     "tinytorch.functional.indexing",
     "tinytorch.functional.dropout",
@@ -95,6 +97,17 @@ FAMILIES = (
     "tinytorch.functional.distance",
     "tinytorch.functional.losses",
     "tinytorch._core.ops.cholesky",
+    "tinytorch._core.ops.qr",
+    "tinytorch.functional.attention",
+    "tinytorch.functional.multi_head_attention",
+    "tinytorch._core.ops.least_squares",
+    "tinytorch.functional.histograms",
+    "tinytorch._core.ops.einsum",
+    "tinytorch._core.ops.embedding",
+    "tinytorch.functional.embedding",
+    "tinytorch.functional.ctc",
+    "tinytorch.functional.linear_algebra",
+    "tinytorch.functional.products",
 )
 
 

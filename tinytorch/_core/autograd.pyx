@@ -528,10 +528,21 @@ cdef int check_inplace(Tensor x) except -1:
 cdef int rebase(Tensor x, Node node) except -1:
     """Make node the origin of x, which has been written; views pass it to their base."""
     if x.base is None:
+        if x.flags & RETAINS_GRAD and x.node is not None:
+            move_retained(x, node)
         return attach(x, node)
     if x.flags & NO_REBASE:
         refuse_no_grad_view()
     return ops.rebase_view(x, node)
+
+
+cdef int move_retained(Tensor x, Node node) except -1:
+    """A tensor that keeps its gradient keeps that of its present value."""
+    cdef Node old = <Node>x.node
+    cdef list entries = old.hooks["retain"]
+    old.hooks["retain"] = [e for e in entries if e[1]() is not x]
+    node.hooks = {"retain": [(0, weakref.ref(x))]}
+    return 0
 
 
 # ---- gradients on their way ----

@@ -394,6 +394,8 @@ cdef Tensor seed(Tensor x, object given):
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[0] has a shape of {size_of(g)} and "
                 f"output[0] has a shape of {size_of(x)}.")
+        if g.code != x.code:
+            g = gradient_ops.fit(g, x.code, [x.sizes[d] for d in range(x.rank)])
         return g
     if x.count != 1:
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
@@ -403,7 +405,7 @@ cdef Tensor seed(Tensor x, object given):
     if x.rank or x.storage.device:
         return gradient_ops.ones_like(x)
     g = <Tensor>ones[x.code]
-    if g is None or g.storage.version != 1:  # a hook may have written to it
+    if g is None or g.storage.version != 0:  # a hook may have written to it
         g = gradient_ops.ones_like(x)
         ones[x.code] = g
     return g

@@ -54,6 +54,8 @@ cdef Kernel* register_kernel(const char* name, Driver driver, void** functions,
 cdef int execute(KernelCall* call) except -1
 cdef int copy_into(Tensor y, Tensor x) except -1   # broadcast and cast
 cdef int fill_with(Tensor y, double value, int64_t integer) except -1
+cdef int copy_new(Tensor y, Tensor x) except -1    # the same for new tensors: these
+cdef int fill_new(Tensor y, double value, int64_t integer) except -1  # count no write
 cdef int refuse_capture(str what) except -1        # data-dependent step while recording
 
 cdef inline void view_of(View* v, Tensor x) noexcept:

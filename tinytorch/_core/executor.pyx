@@ -122,18 +122,30 @@ cdef Kernel* COPY = register_kernel("copy", <Driver>copy_driver, copy_loops)
 
 cdef int copy_into(Tensor y, Tensor x) except -1:
     """Write x's values into y, cast and broadcast; shapes are the caller's matter."""
-    cdef View[2] v
-    view_of(&v[0], y)
-    view_of(&v[1], x)
-    # A truth value is decided by what it is made from: 0.5 is true.
-    run(COPY, v, 2, 1, NULL, 0, compute_of[x.code if y.code == BOOL else y.code],
-        y.storage.device)
+    copy_new(y, x)
     wrote(y)
     return 0
 
 
 cdef int fill_with(Tensor y, double value, int64_t integer) except -1:
     """Set all of y: floats from `value`, integers and truth values from `integer`."""
+    fill_new(y, value, integer)
+    wrote(y)
+    return 0
+
+
+cdef int copy_new(Tensor y, Tensor x) except -1:
+    """The same for a tensor that nobody has seen yet: its version stays 0."""
+    cdef View[2] v
+    view_of(&v[0], y)
+    view_of(&v[1], x)
+    # A truth value is decided by what it is made from: 0.5 is true.
+    run(COPY, v, 2, 1, NULL, 0, compute_of[x.code if y.code == BOOL else y.code],
+        y.storage.device)
+    return 0
+
+
+cdef int fill_new(Tensor y, double value, int64_t integer) except -1:
     cdef View[2] v
     cdef Scalar number
     cdef float single = value
@@ -148,7 +160,6 @@ cdef int fill_with(Tensor y, double value, int64_t integer) except -1:
         memcpy(&number, &single, sizeof(float))
         immediate(&v[1], &number, F32)
     run(COPY, v, 2, 1, NULL, 0, compute_of[y.code], y.storage.device)
-    wrote(y)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The named tuples that ops with several results return, printed as PyTorch prints them."""
+"""The named tuples of ops with several results, printed as PyTorch prints them."""
 
 from __future__ import annotations
 
@@ -23,5 +23,9 @@ def named_result(name: str, fields: str) -> Any:
         rows = (f"{f}={x!r}" for f, x in zip(self._fields, self, strict=True))
         return f"torch.return_types.{name}(\n" + ",\n".join(rows) + ")"
 
-    members = {"__slots__": (), "__repr__": __repr__, "__module__": "torch.return_types"}
+    members = {
+        "__slots__": (),
+        "__repr__": __repr__,
+        "__module__": "torch.return_types",
+    }
     return type(name, (base,), members)

@@ -12,7 +12,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from tinytorch._core.storage cimport (
-    CPU, CUDA, META, allocate, count_tensor, hold, release)
+    CPU, CUDA, META, Storage, adopt, allocate, count_tensor, hold, release)
 from tinytorch._core.types cimport (
     BF16, BOOL, F16, F32, F64, I16, I32, I64, I8, INLINE_DIMS, MAX_DIMS, U8, device_of,
     dtype_of, is_float, itemsize)
@@ -307,8 +307,17 @@ cdef class Tensor:
     @property
     def data(self):
         """The same elements without history; writes are not seen by autograd."""
-        cdef Tensor y = alias(self)
-        y.base = None
+        cdef Storage* storage
+        cdef Tensor y
+        if self.storage.device != CPU:
+            y = alias(self)
+            y.base = None
+            return y
+        # A storage of its own over the same memory: writes count there, not here.
+        storage = adopt(self.storage.data, self.storage.nbytes, self)
+        y = over_storage(storage, self.rank, self.sizes, self.strides, self.offset,
+                         self.code)
+        release(storage)
         return y
 
     @data.setter

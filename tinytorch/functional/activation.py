@@ -28,7 +28,9 @@ def rrelu(
         inplace: write the result into `input`.
     """
     if lower > upper:
-        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
+        raise RuntimeError(
+            "Lower bound should be less than or equal to the upper bound"
+        )
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     # One draw in double precision for each element that needs one, as in PyTorch.

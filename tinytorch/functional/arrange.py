@@ -12,7 +12,7 @@ from tinytorch._core.ops.data import tensor
 from tinytorch._core.ops.join import cat, stack, tensor_split
 from tinytorch._core.ops.views import reshape, unsqueeze
 from tinytorch._core.tensor import Tensor
-from tinytorch._core.types import promote_types
+from tinytorch._core.types import int64, promote_types
 
 __all__ = [
     "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "cartesian_prod",
@@ -258,9 +258,10 @@ def combinations(
     choose = (itertools.combinations_with_replacement if with_replacement
               else itertools.combinations)
     rows = list(choose(range(input.numel()), r))
-    if not rows:
-        return input.new_empty((0, r))
-    columns = [tensor(column, device=input.device) for column in zip(*rows, strict=True)]
+    columns = [
+        tensor([row[k] for row in rows], dtype=int64, device=input.device)
+        for k in range(r)
+    ]
     return stack([input.index_select(0, column) for column in columns], 1)
 
 

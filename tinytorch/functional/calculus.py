@@ -18,8 +18,10 @@ METHODS = ["diff"]
 def _dim(dim: int, rank: int) -> int:
     most = max(rank, 1)
     if not -most <= dim < most:
-        raise IndexError("Dimension out of range (expected to be in range of "
-                         f"[{-most}, {most - 1}], but got {dim})")
+        raise IndexError(
+            "Dimension out of range (expected to be in range of "
+            f"[{-most}, {most - 1}], but got {dim})"
+        )
     return dim % most
 
 
@@ -27,8 +29,13 @@ def _dim(dim: int, rank: int) -> int:
 
 
 def diff(
-    input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None,
-    append: Tensor | None = None, *, out: Tensor | None = None,
+    input: Tensor,
+    n: int = 1,
+    dim: int = -1,
+    prepend: Tensor | None = None,
+    append: Tensor | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the n-th differences of neighbours along `dim`.
 
@@ -61,13 +68,15 @@ def diff(
 def _check_part(x: Tensor, part: Tensor, dim: int) -> None:
     if part.ndim != x.ndim:
         raise RuntimeError(
-            "diff expects prepend or append to be the same dimension as input")
+            "diff expects prepend or append to be the same dimension as input"
+        )
     for i, (one, other) in enumerate(zip(x.shape, part.shape, strict=True)):
         if i != dim and one != other:
             raise RuntimeError(
-                "diff expects the shape of tensor to prepend or append to match that of "
-                f"input except along the differencing dimension; input.size({i}) = {one}, "
-                f"but got tensor.size({i}) = {other}")
+                "diff expects the shape of tensor to prepend or append to match that "
+                f"of input except along the differencing dimension; input.size({i}) = "
+                f"{one}, but got tensor.size({i}) = {other}"
+            )
 
 
 # ---- gradients ----
@@ -91,11 +100,15 @@ def gradient(
     if input.dtype == uint8:
         raise RuntimeError("torch.gradient does not support uint8 input.")
     if edge_order not in (1, 2):
-        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+        raise RuntimeError(
+            "torch.gradient only supports edge_order=1 and edge_order=2."
+        )
     for d in dims:
         if (input.shape[d] if input.ndim else 1) < edge_order + 1:
             raise RuntimeError(
-                "torch.gradient expected each dimension size to be at least edge_order+1")
+                "torch.gradient expected each dimension size to be at least "
+                "edge_order+1"
+            )
     return tuple(
         _along_coordinates(input, d, step, edge_order)
         if isinstance(step, Tensor)
@@ -120,31 +133,40 @@ def _spacing(x: Tensor, spacing: Any, dims: list[int], dim: Any) -> list[Any]:
         return [1.0] * len(dims)
     if isinstance(spacing, Tensor) or not isinstance(spacing, Sequence):
         if isinstance(spacing, Tensor):
-            raise TypeError("gradient(): argument 'spacing' must be a number or a sequence "
-                            "of numbers or tensors, not Tensor")
+            raise TypeError(
+                "gradient(): argument 'spacing' must be a number or a sequence "
+                "of numbers or tensors, not Tensor"
+            )
         return [float(spacing)] * len(dims)
     steps = list(spacing)
     if len(steps) != len(dims):
         raise RuntimeError(
             "torch.gradient expected spacing to be unspecified, a scalar, or a list of "
-            f"length equal to 'self.dim() = {x.ndim}', since dim argument was not given, "
-            f"but got a list of length {len(steps)}" if dim is None else
-            "torch.gradient expected spacing to be unspecified, a scalar or it's spacing "
-            "and dim arguments to have the same length, but got a spacing argument of "
-            f"length {len(steps)} and a dim argument of length {len(dims)}.")
+            f"length equal to 'self.dim() = {x.ndim}', since dim argument was not "
+            f"given, but got a list of length {len(steps)}"
+            if dim is None
+            else "torch.gradient expected spacing to be unspecified, a scalar or it's "
+            "spacing and dim arguments to have the same length, but got a spacing "
+            f"argument of length {len(steps)} and a dim argument of length {len(dims)}."
+        )
     devices = {one.device.type for one in [x, *steps] if isinstance(one, Tensor)}
     if len(devices) > 1:
-        raise RuntimeError("torch.gradient expected each tensor to be on the same device, "
-                           f"but got devices {' and '.join(sorted(devices))}!")
+        raise RuntimeError(
+            "torch.gradient expected each tensor to be on the same device, "
+            f"but got devices {' and '.join(sorted(devices))}!"
+        )
     for i, step in enumerate(steps):
         if isinstance(step, Tensor):
             if step.ndim != 1:
                 raise RuntimeError(
                     "torch.gradient expected each element of spacing to have one "
-                    f"dimension, but got an element with {step.ndim} dimensions!")
+                    f"dimension, but got an element with {step.ndim} dimensions!"
+                )
         elif not isinstance(step, (int, float)):
-            raise TypeError(f"expected Tensor as element {i} in argument 1, but got "
-                            f"{type(step).__name__}")
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 1, but got "
+                f"{type(step).__name__}"
+            )
     return steps
 
 
@@ -162,10 +184,14 @@ def _along_steps(x: Tensor, dim: int, step: float, edge_order: int) -> Tensor:
         first = (_part(x, dim, 1, 2) - _part(x, dim, 0, 1)) / step
         last = (_part(x, dim, -1, 0) - _part(x, dim, -2, -1)) / step
     else:
-        first = (_part(x, dim, 0, 1) * -1.5 + _part(x, dim, 1, 2) * 2
-                 - _at(x, dim, 2) * 0.5) / step
-        last = (_part(x, dim, -1, 0) * 1.5 - _part(x, dim, -2, -1) * 2
-                + _at(x, dim, -3) * 0.5) / step
+        first = (
+            _part(x, dim, 0, 1) * -1.5 + _part(x, dim, 1, 2) * 2 - _at(x, dim, 2) * 0.5
+        ) / step
+        last = (
+            _part(x, dim, -1, 0) * 1.5
+            - _part(x, dim, -2, -1) * 2
+            + _at(x, dim, -3) * 0.5
+        ) / step
     return cat([first, inner, last], dim)
 
 
@@ -178,7 +204,8 @@ def _along_coordinates(x: Tensor, dim: int, at: Tensor, edge_order: int) -> Tens
     if at.shape[0] != x.shape[dim]:
         raise RuntimeError(
             "torch.gradient expected the coordinates of a dimension to have its size "
-            f"{x.shape[dim]}, but got {at.shape[0]}")
+            f"{x.shape[dim]}, but got {at.shape[0]}"
+        )
     shape = [1] * x.ndim
     shape[dim] = -1
     step = (at[1:] - at[:-1]).reshape(shape)
@@ -187,8 +214,11 @@ def _along_coordinates(x: Tensor, dim: int, at: Tensor, edge_order: int) -> Tens
     b = (after - before) / (before * after)
     c = before / (after * (before + after))
     size = x.shape[dim] - 2
-    inner = (a * x.narrow(dim, 0, size) + b * x.narrow(dim, 1, size)
-             + c * x.narrow(dim, 2, size))
+    inner = (
+        a * x.narrow(dim, 0, size)
+        + b * x.narrow(dim, 1, size)
+        + c * x.narrow(dim, 2, size)
+    )
     first, last = _at(step, dim, 0), _at(step, dim, -1)
     if edge_order == 1:
         begin = (_at(x, dim, 1) - _at(x, dim, 0)) / first
@@ -252,18 +282,23 @@ def _check_samples(
     name: str, y: Tensor, x: Tensor | None, dx: float | None, dim: int
 ) -> int:
     if x is not None and dx is not None:
-        raise TypeError(f"{name}() received an invalid combination of arguments: x and dx "
-                        "exclude each other")
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments: x and dx "
+            "exclude each other"
+        )
     if y.ndim == 0:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     if y.dtype == bool_ or (x is not None and x.dtype == bool_):
         which = "y" if y.dtype == bool_ else "x"
-        raise RuntimeError(f"{name}: received a bool input for `{which}`, but bool is not "
-                           "supported")
+        raise RuntimeError(
+            f"{name}: received a bool input for `{which}`, but bool is not supported"
+        )
     return _dim(dim, y.ndim)
 
 
-def _areas(name: str, y: Tensor, x: Tensor | None, dx: float | None, dim: int) -> Tensor:
+def _areas(
+    name: str, y: Tensor, x: Tensor | None, dx: float | None, dim: int
+) -> Tensor:
     """The areas of the trapezoids between neighbours."""
     size = y.shape[dim] - 1
     sides = y.narrow(dim, 1, size) + y.narrow(dim, 0, size)
@@ -272,7 +307,8 @@ def _areas(name: str, y: Tensor, x: Tensor | None, dx: float | None, dim: int) -
     if x.ndim == 1:
         if x.shape[0] != y.shape[dim]:
             raise RuntimeError(
-                f"{name}: There must be one `x` value for each sample point")
+                f"{name}: There must be one `x` value for each sample point"
+            )
         shape = [1] * y.ndim
         shape[dim] = -1
         return sides * (x[1:] - x[:-1]).reshape(shape) / 2

@@ -5,20 +5,24 @@ from __future__ import annotations
 from tinytorch._core.modes import no_grad
 from tinytorch._core.ops.along import index_select
 from tinytorch._core.ops.arithmetic import add, div, mul, sub
+from tinytorch._core.ops.compare import gt
 from tinytorch._core.ops.creation import triu_indices
 from tinytorch._core.ops.matmul import matmul
 from tinytorch._core.ops.norms import norm
+from tinytorch._core.ops.pointwise import sqrt
 from tinytorch._core.ops.reduce import sum
+from tinytorch._core.ops.select import where
 from tinytorch._core.ops.views import (
     broadcast_tensors,
     permute,
     reshape,
+    transpose,
     unsqueeze,
 )
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import bfloat16, float16, promote_types
 
-__all__ = ["bilinear", "cosine_similarity", "pairwise_distance", "pdist"]
+__all__ = ["bilinear", "cdist", "cosine_similarity", "pairwise_distance", "pdist"]
 METHODS: list[str] = []
 FUNCTIONAL = ["bilinear", "cosine_similarity", "pairwise_distance", "pdist"]
 
@@ -83,6 +87,60 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     return norm(sub(index_select(input, 0, i), index_select(input, 0, j)), p, -1)
 
 
+_modes = (
+    "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist",
+    "donot_use_mm_for_euclid_dist",
+)
+_MANY = 25  # rows from which on a product costs less than all differences
+
+
+def cdist(
+    x1: Tensor,
+    x2: Tensor,
+    p: float = 2.0,
+    compute_mode: str = "use_mm_for_euclid_dist_if_necessary",
+) -> Tensor:
+    """Return the p-norm distances of all rows of x1 from all rows of x2.
+
+    Args:
+        x1, x2: (..., P, M) and (..., R, M); the result is (..., P, R).
+        compute_mode: whether Euclidean distances may be made of a matrix product, which
+            is faster and less exact; by default for more than 25 rows.
+    """
+    if compute_mode not in _modes:
+        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    for k, x in enumerate((x1, x2)):
+        if not x.is_floating_point():
+            word = _type_words[str(x.dtype).rpartition(".")[2]]
+            raise RuntimeError(
+                f"cdist only supports floating-point dtypes, X{k + 1} got: {word}"
+            )
+        if x.dim() < 2:
+            raise RuntimeError(
+                f"cdist only supports at least 2D tensors, X{k + 1} got: {x.dim()}D"
+            )
+    if x1.shape[-1] != x2.shape[-1]:
+        raise RuntimeError(
+            "X1 and X2 must have the same number of columns. X1: "
+            f"{x1.shape[-1]} X2: {x2.shape[-1]}"
+        )
+    if p < 0:
+        raise RuntimeError("cdist only supports non-negative p values")
+    many = x1.shape[-2] > _MANY or x2.shape[-2] > _MANY
+    if p == 2 and (compute_mode == _modes[1] or many and compute_mode == _modes[0]):
+        return _euclidean(x1, x2)
+    return norm(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
+
+
+def _euclidean(x1: Tensor, x2: Tensor) -> Tensor:
+    """|a|^2 - 2 a b + |b|^2, whose root has the gradient 0 at 0"""
+    squares = sum(mul(x1, x1), -1, keepdim=True), sum(mul(x2, x2), -1, keepdim=True)
+    both = sub(squares[0], mul(matmul(x1, transpose(x2, -2, -1)), 2))
+    both = add(both, transpose(squares[1], -2, -1))
+    apart = gt(both, 0)
+    return where(apart, sqrt(where(apart, both, 1.0)), 0.0)
+
+
 def bilinear(
     input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> Tensor:
@@ -118,8 +176,8 @@ def bilinear(
             )
     if bias is not None and bias.shape[0] != out:
         raise RuntimeError(
-            f"bilinear(): bias size does not match weight size: got {bias.shape[0]} but "
-            f"expected {out}"
+            f"bilinear(): bias size does not match weight size: got {bias.shape[0]} "
+            f"but expected {out}"
         )
     if input1.dtype in (float16, bfloat16):  # one rounding, at the end
         x1, x2, w = input1.float(), input2.float(), weight.float()

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import warnings
 
+from tinytorch._core.ops import dropout as ops
 from tinytorch._core.ops.creation import empty_like, zeros_like
-from tinytorch._core.ops.dropout import (
-    alpha_dropout as _alpha_dropout,
-    alpha_dropout_ as _alpha_dropout_,
-    dropout as _dropout,
-    dropout_ as _dropout_,
-    feature_alpha_dropout as _feature_alpha_dropout,
-    feature_alpha_dropout_ as _feature_alpha_dropout_,
-    feature_dropout as _feature_dropout,
-    feature_dropout_ as _feature_dropout_,
-    rrelu as _rrelu,
-    rrelu_,
-)
+from tinytorch._core.ops.dropout import rrelu_
 from tinytorch._core.ops.softmax import softmax
 from tinytorch._core.tensor import Tensor
 
@@ -43,7 +33,8 @@ def dropout(
         inplace: Whether the input itself is changed.
     """
     _check(p)
-    return _dropout_(input, p, training) if inplace else _dropout(input, p, training)
+    function = ops.dropout_ if inplace else ops.dropout
+    return function(input, p, training)
 
 
 def alpha_dropout(
@@ -51,7 +42,7 @@ def alpha_dropout(
 ) -> Tensor:
     """Return `dropout` that keeps mean and variance, for networks of selu units."""
     _check(p)
-    function = _alpha_dropout_ if inplace else _alpha_dropout
+    function = ops.alpha_dropout_ if inplace else ops.alpha_dropout
     return function(input, p, training)
 
 
@@ -60,12 +51,12 @@ def feature_alpha_dropout(
 ) -> Tensor:
     """Return `alpha_dropout` of whole channels, the input's second dimension."""
     _check(p)
-    function = _feature_alpha_dropout_ if inplace else _feature_alpha_dropout
+    function = ops.feature_alpha_dropout_ if inplace else ops.feature_alpha_dropout
     return function(input, p, training)
 
 
 def _channels(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
-    function = _feature_dropout_ if inplace else _feature_dropout
+    function = ops.feature_dropout_ if inplace else ops.feature_dropout
     return function(input, p, training)
 
 
@@ -103,12 +94,12 @@ def dropout2d(
             "or 4D inputs).", stacklevel=2)
     if input.ndim == 3:
         warnings.warn(
-            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise "
-            "1D dropout behavior is desired - input is interpreted as shape (N, C, L), "
-            "where C is the channel dim. This behavior will change in a future release "
-            "to interpret the input as one without a batch dimension, i.e. shape (C, H, "
-            "W). To maintain the 1D channel-wise dropout behavior, please switch to "
-            "using dropout1d instead.", stacklevel=2)
+            "dropout2d: Received a 3D input to dropout2d and assuming that "
+            "channel-wise 1D dropout behavior is desired - input is interpreted as "
+            "shape (N, C, L), where C is the channel dim. This behavior will change in "
+            "a future release to interpret the input as one without a batch dimension, "
+            "i.e. shape (C, H, W). To maintain the 1D channel-wise dropout behavior, "
+            "please switch to using dropout1d instead.", stacklevel=2)
     return _channels(input, p, training, inplace)
 
 
@@ -141,7 +132,7 @@ def rrelu(
 
     Slopes are drawn in training; otherwise all are the mean of the bounds.
     """
-    function = rrelu_ if inplace else _rrelu
+    function = rrelu_ if inplace else ops.rrelu
     return function(input, lower, upper, training)
 
 

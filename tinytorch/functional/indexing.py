@@ -37,7 +37,7 @@ def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None,
     end: int | None = None, step: int = 1, *, out: Tensor | None = None,
 ) -> Tensor:
-    """Return the input with ``input[start:end:step]``, along `dim`, replaced by `src`."""
+    """Return the input with ``[start:end:step]``, along `dim`, replaced by `src`."""
     whole = input.clone()
     if not -whole.ndim <= dim < whole.ndim:
         raise IndexError(
@@ -50,7 +50,7 @@ def slice_scatter(
 def diagonal_scatter(
     input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1,
 ) -> Tensor:
-    """Return the input with ``input.diagonal(offset, dim1, dim2)`` replaced by `src`."""
+    """Return the input with the diagonal of two dimensions replaced by `src`."""
     whole = input.clone()
     return _replaced(whole, whole.diagonal(offset, dim1, dim2), src)
 

@@ -90,7 +90,8 @@ def binary_cross_entropy_with_logits(
     how = _named(reduction, size_average, reduce)
     if target.shape != input.shape:
         raise ValueError(
-            f"Target size ({target.shape}) must be the same as input size ({input.shape})"
+            f"Target size ({target.shape}) must be the same as input size "
+            f"({input.shape})"
         )
     if pos_weight is None:
         if weight is None:
@@ -189,8 +190,8 @@ def margin_ranking_loss(
     how = _named(reduction, size_average, reduce)
     if not input1.dim() == input2.dim() == target.dim():
         raise RuntimeError(
-            "margin_ranking_loss : All input tensors should have same dimension but got "
-            f"sizes: input1: {input1.shape}, input2: {input2.shape}, target: "
+            "margin_ranking_loss : All input tensors should have same dimension but "
+            f"got sizes: input1: {input1.shape}, input2: {input2.shape}, target: "
             f"{target.shape} "
         )
     gap = mul(neg(target), sub(input1, input2))
@@ -229,7 +230,8 @@ def cosine_embedding_loss(
     how = _named(reduction, size_average, reduce)
     dim = target.dim()
     if dim > 1:
-        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not "
+                           "supported")
     if input1.dim() != dim + 1 or input2.dim() != dim + 1:
         raise RuntimeError(
             f"{dim}D target tensor expects {dim + 1}D input tensors, but found inputs "
@@ -268,9 +270,10 @@ def multi_margin_loss(
     lead = input.shape[:-1]
     if target.numel() != math.prod(lead) or target.dim() > 1:
         raise RuntimeError(
-            "multi_margin_loss: target tensor should be 1-D with size equal to the number "
-            f"of input samples (batch size). Expected target size {[math.prod(lead)]}, "
-            f"but got {list(target.shape)}. Input has shape {list(input.shape)}."
+            "multi_margin_loss: target tensor should be 1-D with size equal to the "
+            "number of input samples (batch size). Expected target size "
+            f"{[math.prod(lead)]}, but got {list(target.shape)}. Input has shape "
+            f"{list(input.shape)}."
         )
     if input.dim() == 0:
         input = unsqueeze(input, 0)
@@ -320,8 +323,8 @@ def multilabel_margin_loss(
 def _check_classes(input: Tensor) -> None:
     if input.dim() > 2 or input.dim() and input.shape[-1] == 0:
         raise RuntimeError(
-            "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
-            f"{list(input.shape)}"
+            "Expected non-empty vector or matrix with optional 0-dim batch size, but "
+            f"got: {list(input.shape)}"
         )
 
 

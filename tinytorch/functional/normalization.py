@@ -85,7 +85,8 @@ def group_norm(
 def _check_batch(count: int, shape: Sequence[int]) -> None:
     if count == 1:
         raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size {shape}"
+            "Expected more than 1 value per channel when training, got input size "
+            f"{shape}"
         )
 
 
@@ -111,8 +112,8 @@ def instance_norm(
         )
     if not use_input_stats and (running_mean is None or running_var is None):
         raise RuntimeError(
-            "Expected running_mean and running_var to be defined when use_input_stats is "
-            "false"
+            "Expected running_mean and running_var to be defined when use_input_stats "
+            "is false"
         )
     n, c, *rest = input.shape
 

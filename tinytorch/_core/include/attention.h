@@ -18,7 +18,7 @@
 #include "rows.h"
 
 enum { TT_NO_MASK, TT_ADDED_MASK, TT_BOOL_MASK };
-enum { TT_TILE_BYTES = 65536, TT_TILE_COLS = 256, TT_TILE_ROWS = 64 };
+enum { TT_TILE_BYTES = 131072, TT_TILE_COLS = 256, TT_TILE_ROWS = 128 };
 
 /* The product of matrices (blas.pxd); every extension sets it when it is imported. */
 typedef int (*Gemm)(int dtype, int ta, int tb, int64_t m, int64_t n, int64_t k,
@@ -163,6 +163,13 @@ static int attention_backward_driver(const KernelCall *call) {
     tt_gemm(TT_SINGLE ? TT_F32 : TT_F64, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, \
             c, ldc)
 
+/* Keys of the tile that begins with `key`, as far as queries before `end` attend. */
+TT_INLINE int64_t K(tile_keys)(const Attention *a, const Head *d, int64_t key,
+                               int64_t end) {
+    const int64_t last = a->causal && end < d->keys ? end : d->keys;
+    return last - key < TT_TILE_COLS ? last - key : TT_TILE_COLS;
+}
+
 /* Scores of queries [first, first + rows) and keys [key, key + n), masked. */
 static void K(attention_scores)(const Attention *a, const Head *d, int64_t first,
                                 int64_t rows, int64_t key, int64_t n, T *s) {
@@ -217,8 +224,8 @@ static void K(attention_rows)(const Attention *a, const Head *d, int64_t first,
         if (d->keys == 0) memset(y + i * d->ldy, 0, (size_t)d->V * sizeof(T));
     }
     for (int64_t key = 0; key < d->keys; key += TT_TILE_COLS) {
-        const int64_t n = d->keys - key < TT_TILE_COLS ? d->keys - key : TT_TILE_COLS;
-        if (a->causal && key >= first + rows) break;
+        const int64_t n = K(tile_keys)(a, d, key, first + rows);
+        if (n <= 0) break;
         K(attention_scores)(a, d, first, rows, key, n, s);
         K(attention_exponentials)(s, rows, n, peak, total, y, d->ldy, d->V, key == 0);
         PRODUCT(0, 0, rows, d->V, n, 1, s, n, AT(d->v, key, d->ldv), d->ldv,
@@ -258,8 +265,8 @@ static void K(attention_gradients)(const Attention *a, const Head *d, int64_t fi
     for (int64_t i = 0; d->keys == 0 && i < rows; i++)
         memset(gq + i * d->ldgq, 0, (size_t)d->E * sizeof(T));
     for (int64_t key = 0; key < d->keys; key += TT_TILE_COLS) {
-        const int64_t n = d->keys - key < TT_TILE_COLS ? d->keys - key : TT_TILE_COLS;
-        if (a->causal && key >= first + rows) break;
+        const int64_t n = K(tile_keys)(a, d, key, first + rows);
+        if (n <= 0) break;
         K(attention_scores)(a, d, first, rows, key, n, p);
         PRODUCT(0, 1, rows, n, d->V, 1, gy, d->ldgy, AT(d->v, key, d->ldv), d->ldv, 0, dp,
                 n);

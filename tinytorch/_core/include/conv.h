@@ -59,6 +59,19 @@ static int conv_describe(Conv *c, const View *y, const View *x, const View *w,
     return 1;
 }
 
+/* The lines of taps that a row of grid points meets within x, first and behind last. */
+static void conv_lines(const Conv *c, int64_t z, int64_t r, int *begin, int *end) {
+    const int axis = c->count[0] > 1 ? 0 : 1; /* planes of taps, or lines in one plane */
+    const int64_t at = (axis ? r : z) * c->step[axis], each = axis ? 1 : c->count[1];
+    int64_t first = 0, last = c->count[axis];
+    if (c->source == CONV_PADDED) {
+        while (first < last && at + c->at[axis][first] < 0) first++;
+        while (last > first && at + c->at[axis][last - 1] >= c->in[axis]) last--;
+    }
+    *begin = (int)(first * each);
+    *end = (int)(last * each);
+}
+
 /* Vectors of a box.  Positions are relative to its first grid point. */
 static int64_t conv_vectors(const Conv *c, const ConvBox *box, ConvVector *v) {
     int64_t depth = box->size[0], rows = box->size[1], cols = box->size[2], n = 0;
@@ -67,9 +80,13 @@ static int64_t conv_vectors(const Conv *c, const ConvBox *box, ConvVector *v) {
         depth = rows = 1;
     }
     for (int64_t z = 0; z < depth; z++)
-        for (int64_t r = 0; r < rows; r++)
+        for (int64_t r = 0; r < rows; r++) {
+            int begin, end;
+            conv_lines(c, box->from[0] + z, box->from[1] + r, &begin, &end);
             for (int64_t q = 0; q < cols; q += c->lanes, n++) {
                 int64_t at = q;
+                v[n].begin = begin;
+                v[n].end = end;
                 v[n].first = 0;
                 v[n].last = c->lanes;
                 if (q + c->lanes > cols) {
@@ -85,6 +102,7 @@ static int64_t conv_vectors(const Conv *c, const ConvBox *box, ConvVector *v) {
                 v[n].x = z * c->step[0] * c->plane + r * c->step[1] * c->row + at;
                 v[n].y = z * c->y_step[0] + r * c->y_step[1] + at * c->y_step[2];
             }
+        }
     return n;
 }
 

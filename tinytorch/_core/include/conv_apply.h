@@ -28,7 +28,8 @@ static void K(conv_range)(void *context, int64_t begin, int64_t end) {
                     conv_panel_vectors(c, depth, v, vectors);
                 }
                 x = K(conv_source)(c, &box, x, now, scratch);
-                K(conv_box)(c, now * c->taps, w, x, v, vectors, y, i ? NULL : bias, i > 0);
+                K(conv_box)(c, now * c->count[2], w, x, v, vectors, y, i ? NULL : bias,
+                            i > 0);
                 w += c->co * now * c->taps;
             }
         }

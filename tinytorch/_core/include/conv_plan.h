@@ -42,7 +42,7 @@ typedef struct {
     int64_t block;                     /* channels in a block */
     int64_t segment, row, plane, channel; /* strides of a source */
     int64_t scratch;                   /* elements of a source; 0 if DIRECT */
-    int64_t *offset;                   /* of each channel of a block and tap in a source */
+    int64_t *offset, *last_offset;     /* of channels and taps in a source; last block */
     const void *x, *w, *b;
     void *y;
     int failed;                        /* a chunk had no memory */
@@ -170,29 +170,37 @@ static double conv_flops(const Conv *c, const int64_t *box) {
            (double)c->taps;
 }
 
-/* Choose source, blocks and boxes.  `apart`: how many pieces exist besides boxes.
-   `panels`: whether w is applied; sums over grid points want long rows instead. */
-static int conv_plan(Conv *c, int size, int64_t apart, int panels) {
-    c->lanes = 32 / size;
-    const int flat = c->taps && conv_pointwise(c);
-    if (flat) conv_flatten(c);
+/* `panels`: whether w is applied; sums over grid points want long rows instead. */
+static Source conv_choose_source(const Conv *c, int size, int flat, int panels) {
+    const double vectors = (double)(conv_ceil(c->grid[2], c->lanes) * c->lanes);
+    const double waste = vectors / (double)c->grid[2];
     const int crowded = c->ci > 8 && c->in[0] * c->in[1] * c->in[2] * size % 1024 == 0;
-    int64_t vectors = conv_ceil(c->grid[2], c->lanes);
-    double waste = (double)(vectors * c->lanes) / (double)c->grid[2];
-    if (panels && flat && c->co >= 16 && c->ci > 8)
-        c->source = CONV_PANELS;
-    else if (c->grid[2] >= c->lanes && waste <= 1.3 && c->step[2] == 1 && !crowded &&
-             conv_inside(c))
-        c->source = CONV_DIRECT;
-    else if (waste > 1.3 && c->grid[0] * c->grid[1] > 1 && conv_dense(c) && c->co > 2)
-        c->source = panels ? CONV_PANELS : CONV_COLUMNS;
-    else
-        c->source = CONV_PADDED;
-    const int64_t depth = c->source == CONV_PANELS ? CONV_PANEL_DEPTH : CONV_DEPTH;
-    if (c->source >= CONV_COLUMNS) c->y_step[2] = 1; /* or there is one grid point */
-    int64_t most = c->taps ? depth / c->taps : c->ci;
-    if (most < 1) most = 1;
-    c->block = c->ci ? conv_ceil(c->ci, conv_ceil(c->ci, most)) : 1; /* equal blocks */
+    const int rows = c->grid[0] * c->grid[1] > 1 && conv_dense(c);
+    /* rows that fill no vector, or so few that each row's start and end cost too much */
+    const int narrow = c->grid[2] < c->lanes ||
+                       (c->co >= 64 && (waste > 1.15 || c->grid[2] <= 2 * c->lanes));
+    if (panels && flat && c->co >= 16 && c->ci > 8) return CONV_PANELS;
+    if (!panels && narrow && rows) return CONV_COLUMNS;
+    if (c->grid[2] >= c->lanes && waste <= 1.3 && c->step[2] == 1 && !crowded &&
+        conv_inside(c))
+        return CONV_DIRECT;
+    return panels && waste > 1.3 && rows && c->co > 2 ? CONV_PANELS : CONV_PADDED;
+}
+
+/* Channels whose products are summed in one pass. */
+static int64_t conv_block(const Conv *c, int size) {
+    int64_t depth = c->source == CONV_PANELS ? CONV_PANEL_DEPTH : CONV_DEPTH;
+    if (c->source == CONV_COLUMNS) { /* rather few rows than short ones */
+        const int64_t points = conv_points(c->grid) < 512 ? conv_points(c->grid) : 512;
+        if (depth > CONV_SOURCE / size / points) depth = CONV_SOURCE / size / points;
+    }
+    if (c->ci == 0 || c->taps == 0) return c->ci ? c->ci : 1;
+    const int64_t most = depth < c->taps ? 1 : depth / c->taps;
+    return conv_ceil(c->ci, conv_ceil(c->ci, most)); /* equal blocks */
+}
+
+/* Boxes whose source fits the cache, and that are enough for several threads. */
+static void conv_choose_boxes(Conv *c, int size, int64_t apart) {
     for (int a = 0; a < 3; a++) c->box[a] = c->grid[a];
     conv_strides(c);
     while (c->scratch * size > CONV_SOURCE && conv_halve(c)) conv_strides(c);
@@ -204,27 +212,49 @@ static int conv_plan(Conv *c, int size, int64_t apart, int panels) {
     }
     conv_strides(c);
     for (int a = 0; a < 3; a++) c->boxes[a] = conv_ceil(c->grid[a], c->box[a]);
+}
 
-    int64_t k = 0, *to = (int64_t *)malloc((c->block * c->taps + 1) * sizeof(int64_t));
-    if (!(c->offset = to)) return 0;
-    for (int64_t i = 0; i < c->block; i++)
-        for (int64_t d = 0; d < c->count[0]; d++)
-            for (int64_t h = 0; h < c->count[1]; h++)
-                for (int64_t w = 0; w < c->count[2]; w++, k++) {
-                    if (c->source >= CONV_COLUMNS) {
-                        to[k] = k * (c->source == CONV_PANELS ? CONV_TILE * c->lanes :
-                                                                c->channel);
-                        continue;
-                    }
-                    int64_t z = c->at[0][d], r = c->at[1][h], q = c->at[2][w];
-                    if (c->source == CONV_PADDED) {
-                        z -= c->low[0];
-                        r -= c->low[1];
-                        q -= c->low[2];
-                        q = q % c->step[2] * c->segment + q / c->step[2];
-                    }
-                    to[k] = i * c->channel + z * c->plane + r * c->row + q;
-                }
+/* Where a source has tap (z, r, q), given as places in x for grid point 0. */
+static int64_t conv_offset(const Conv *c, int64_t z, int64_t r, int64_t q) {
+    if (c->source == CONV_PADDED) {
+        z -= c->low[0];
+        r -= c->low[1];
+        q -= c->low[2];
+        q = q % c->step[2] * c->segment + q / c->step[2];
+    }
+    return z * c->plane + r * c->row + q;
+}
+
+/* In the order of what is summed: that of the weight for sums over grid points.  Where w
+   is applied, lines of taps come first and channels within: a row of grid points near an
+   edge then skips the lines that it would meet only zeros with. */
+static void conv_fill_offsets(const Conv *c, int64_t size, int panels, int64_t *to) {
+    const int64_t lines = c->count[0] * c->count[1], n = c->count[2];
+    const int64_t row = c->source == CONV_PANELS ? CONV_TILE * c->lanes : c->channel;
+    for (int64_t k = 0; k < size * c->taps; k++) {
+        const int64_t i = panels ? k / n % size : k / n / lines;
+        const int64_t line = panels ? k / n / size : k / n % lines;
+        to[k] = c->source >= CONV_COLUMNS ? k * row :
+                i * c->channel + conv_offset(c, c->at[0][line / c->count[1]],
+                                             c->at[1][line % c->count[1]],
+                                             c->at[2][k % n]);
+    }
+}
+
+/* Settle all that c still lacks; `apart` pieces of work exist besides boxes. */
+static int conv_plan(Conv *c, int size, int64_t apart, int panels) {
+    c->lanes = 32 / size;
+    const int flat = c->taps && conv_pointwise(c);
+    if (flat) conv_flatten(c);
+    c->source = conv_choose_source(c, size, flat, panels);
+    if (c->source >= CONV_COLUMNS) c->y_step[2] = 1; /* or there is one grid point */
+    c->block = conv_block(c, size);
+    conv_choose_boxes(c, size, apart);
+    c->offset = (int64_t *)malloc((2 * c->block * c->taps + 1) * sizeof(int64_t));
+    if (!c->offset) return 0;
+    c->last_offset = c->offset + c->block * c->taps;
+    conv_fill_offsets(c, c->block, panels, c->offset);
+    conv_fill_offsets(c, c->ci % c->block, panels, c->last_offset);
     return 1;
 }
 

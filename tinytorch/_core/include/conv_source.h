@@ -1,20 +1,24 @@
 /* Sources of a convolution (see conv_plan.h), for one box of one image. */
 
 /* A row of x under n grid points from `at` on, `step` apart, with zeros outside of x. */
-TT_INLINE void K(conv_row)(T *to, int64_t n, const T *x, int64_t size, int64_t at,
-                           int64_t step) {
-    int64_t i = at < 0 ? (step - 1 - at) / step : 0; /* the first that is inside */
-    int64_t stop = at < size ? (size - 1 - at) / step + 1 : 0;
+TT_INLINE void K(conv_row)(T *restrict to, int64_t n, const T *restrict x, int64_t size,
+                           int64_t at, int64_t step) {
+    if (step == 1 && at >= 0 && at + n <= size) { /* the commonest case */
+        if (n > 64) memcpy(to, x + at, n * sizeof(T));
+        else for (int64_t k = 0; k < n; k++) to[k] = x[at + k];
+        return;
+    }
+    int64_t i = at < 0 ? -at : 0, stop = size - at; /* the first inside, and behind */
+    if (step != 1) {
+        i = (i + step - 1) / step;
+        stop = stop > 0 ? (stop + step - 1) / step : 0;
+    }
     if (i > n) i = n;
     if (stop > n) stop = n;
     if (stop < i) stop = i;
     for (int64_t k = 0; k < i; k++) to[k] = 0;
-    if (step == 1) {
-        if (stop - i >= 64) memcpy(to + i, x + at + i, (stop - i) * sizeof(T));
-        else for (int64_t k = i; k < stop; k++) to[k] = x[at + k];
-    } else {
-        for (int64_t k = i; k < stop; k++) to[k] = x[at + k * step];
-    }
+    if (step == 1) for (int64_t k = i; k < stop; k++) to[k] = x[at + k];
+    else for (int64_t k = i; k < stop; k++) to[k] = x[at + k * step];
     for (int64_t k = stop; k < n; k++) to[k] = 0;
 }
 
@@ -85,16 +89,20 @@ TT_KERNEL void K(conv_panels)(const Conv *c, const ConvBox *box, const T *x, int
         const int64_t z = (box->from[0] + p / cols / box->size[1]) * c->step[0];
         const int64_t r = (box->from[1] + l) * c->step[1];
         const int64_t w = (box->from[2] + q) * step;
-        for (int64_t i = 0; i < now; i++)
-            for (int64_t d = 0; d < c->count[0]; d++)
-                for (int64_t h = 0; h < c->count[1]; h++) {
+        for (int64_t d = 0; d < c->count[0]; d++)
+            for (int64_t h = 0; h < c->count[1]; h++)
+                for (int64_t i = 0; i < now; i++) {
                     const int64_t zz = z + c->at[0][d], rr = r + c->at[1][h];
                     const int out = zz < 0 || zz >= c->in[0] || rr < 0 || rr >= c->in[1];
                     const T *row = x + i * c->in[0] * plane + zz * plane + rr * c->in[2];
                     for (int64_t t = 0; t < c->count[2]; t++, k++) {
                         T *at = to + k * WIDTH;
-                        if (out) for (int64_t e = 0; e < run; e++) at[e] = 0;
-                        else K(conv_row)(at, run, row, c->in[2], w + c->at[2][t], step);
+                        const int64_t first = w + c->at[2][t];
+                        if (run == WIDTH && step == 1 && !out && first >= 0 &&
+                            first + WIDTH <= c->in[2])
+                            memcpy(at, row + first, WIDTH * sizeof(T));
+                        else if (out) for (int64_t e = 0; e < run; e++) at[e] = 0;
+                        else K(conv_row)(at, run, row, c->in[2], first, step);
                     }
                 }
         p += run - 1;

@@ -10,7 +10,11 @@
 
 /* A vector of grid points: where a source and y hold it, and which lanes count.  Those
    before `first` were part of the vector before; `whole`: if so, within the same box. */
-typedef struct { int64_t x, y; int first, last, whole; } ConvVector;
+typedef struct {
+    int64_t x, y;
+    int first, last, whole;
+    int begin, end;  /* lines of taps that meet something else than padding */
+} ConvVector;
 
 /* Per type: T, K(name), VL lanes of 32 bytes, MASK an integer as wide as T. */
 #define TT_CONV_FILE "conv_tile.h"
@@ -67,20 +71,28 @@ TT_INLINE void K(conv_tile)(const int R, const int N, int64_t k, const T *w, con
                           v + j);
 }
 
-/* One box, one block of channels: y = bias + w x, or y += w x.  w is packed. */
-TT_KERNEL void K(conv_box)(const Conv *c, int64_t k, const T *w, const T *x,
+/* One box, one block of channels: y = bias + w x, or y += w x.  w is packed; `line`:
+   products per line of taps. */
+TT_KERNEL void K(conv_box)(const Conv *c, int64_t line, const T *w, const T *x,
                            const ConvVector *v, int64_t vectors, T *y, const T *bias,
                            int add) {
     const int64_t plane = c->y_plane, step = c->y_step[2];
+    const int64_t depth = line * c->count[0] * c->count[1];
+    const int64_t *offset = depth == c->block * c->taps ? c->offset : c->last_offset;
 #define ROWS(R, N)                                                                     \
     for (; c->co - o >= R; o += R)                                                     \
-        K(conv_tile)(R, N, k, w + o * k, x, c->offset, v, whole, y + o * plane, plane, \
-                     step, bias ? bias + o : 0, add)
+        K(conv_tile)(R, N, k, w + o * depth + begin * R, x, offset + begin, v,         \
+                     whole, y + o * plane, plane, step, bias ? bias + o : 0, add)
 #define COLUMNS(N)                                                                     \
     for (; vectors >= N; vectors -= N, v += N) {                                       \
         int64_t o = 0;                                                                 \
-        int whole = step == 1;                                                         \
-        for (int j = 0; j < N; j++) whole &= v[j].whole && (!add || v[j].first == 0);  \
+        int whole = step == 1, first = v[0].begin, last = v[0].end;                    \
+        for (int j = 0; j < N; j++) {                                                  \
+            whole &= v[j].whole && (!add || v[j].first == 0);                          \
+            first = v[j].begin < first ? v[j].begin : first;                           \
+            last = v[j].end > last ? v[j].end : last;                                  \
+        }                                                                              \
+        const int64_t begin = first * line, k = (last - first) * line;                 \
         ROWS(4, N);                                                                    \
         ROWS(2, N);                                                                    \
         ROWS(1, N);                                                                    \
@@ -92,23 +104,24 @@ TT_KERNEL void K(conv_box)(const Conv *c, int64_t k, const T *w, const T *x,
 #undef COLUMNS
 }
 
-/* Rows o.. of w (co, ci, taps), R at a time, as conv_tile reads them.  `so`, `si` are
-   the strides of w's channels, `tap` the place of each tap within the kernel. */
+/* Rows of w (co, ci, taps), R at a time, as conv_tile reads them.  `so`, `si` are the
+   strides of w's channels, `tap` the place of each tap within the kernel. */
 TT_KERNEL void K(conv_pack)(const Conv *c, T *to, const T *w, int64_t so, int64_t si,
                             const int64_t *tap, int64_t first, int64_t channels) {
-    int64_t o = 0;
-    while (o < c->co) {
-        const int64_t left = c->co - o, R = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-        for (int64_t i = first; i < first + channels; i++) {
-            const T *from = w + o * so + i * si;
-            if (R == 4)
-                for (int64_t t = 0; t < c->taps; t++, to += 4)
-                    for (int r = 0; r < 4; r++) to[r] = from[r * so + tap[t]];
-            else
-                for (int64_t t = 0; t < c->taps; t++, to += R)
-                    for (int r = 0; r < R; r++) to[r] = from[r * so + tap[t]];
-        }
-        o += R;
+    const int64_t n = c->count[2];
+    for (int64_t o = 0, R; o < c->co; o += R) {
+        const int64_t left = c->co - o;
+        R = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        for (int64_t line = 0; line < c->taps; line += n)
+            for (int64_t i = first; i < first + channels; i++) {
+                const T *from = w + o * so + i * si;
+                if (R == 4)
+                    for (int64_t t = line; t < line + n; t++, to += 4)
+                        for (int r = 0; r < 4; r++) to[r] = from[r * so + tap[t]];
+                else
+                    for (int64_t t = line; t < line + n; t++, to += R)
+                        for (int r = 0; r < R; r++) to[r] = from[r * so + tap[t]];
+            }
     }
 }
 

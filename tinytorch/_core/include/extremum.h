@@ -8,7 +8,7 @@
 
 typedef struct {
     int64_t (*row)(const void *x, int64_t n, const void *c);   /* n: not there */
-    /* where[j] = i for the columns that match in row i and have matched in none before */
+    /* where[j] = i for the columns that match in row i and in none before */
     void (*columns)(void *where, const void *x, int64_t n, int64_t i, const void *c);
     void (*widen)(int64_t *y, const void *where, int64_t n, int64_t step);
     int width;                                                 /* bytes of `where` */

@@ -13,13 +13,15 @@ enum { TT_GATHER_GRAIN = 16384, TT_GATHER_WIDTH = 1024 };
 /* n entries of a line: `to` and `from` move by their step per entry; the one that is
    indexed moves by index * by as well. */
 typedef struct { int64_t n, to, from, index, by; } Line;
-typedef void (*LineRun)(char *to, const char *from, const int64_t *index, const Line *s);
+typedef void (*LineRun)(char *to, const char *from, const int64_t *index,
+                        const Line *s);
 
 #define GATHER(T)                                                                      \
     static void gather_##T(char *py, const char *px, const int64_t *index,             \
                            const Line *s) {                                            \
         T *y = (T *)py; const T *x = (const T *)px;                                    \
-        const int64_t n = s->n, to = s->to, from = s->from, step = s->index, by = s->by; \
+        const int64_t n = s->n, to = s->to, from = s->from, by = s->by;                \
+        const int64_t step = s->index;                                                 \
         if (to == 1 && from == 0 && step == 1 && by == 1)                              \
             for (int64_t j = 0; j < n; j++) y[j] = x[index[j]];                        \
         else for (int64_t j = 0; j < n; j++)                                           \
@@ -47,7 +49,8 @@ SCATTER(add, int64_t, (int64_t)((uint64_t)u + (uint64_t)v))
 SCATTER(mul, int64_t, (int64_t)((uint64_t)u * (uint64_t)v))
 SCATTER(min, int64_t, v < u ? v : u) SCATTER(max, int64_t, v > u ? v : u)
 
-#define SCATTER_ROW(T) {scatter_add_##T, scatter_mul_##T, scatter_min_##T, scatter_max_##T}
+#define SCATTER_ROW(T)                                                                 \
+    {scatter_add_##T, scatter_mul_##T, scatter_min_##T, scatter_max_##T}
 static const LineRun scatter_ops[3][4] = {
     SCATTER_ROW(float), SCATTER_ROW(double), SCATTER_ROW(int64_t)};
 
@@ -90,7 +93,9 @@ static void gather_tasks(void *context, int64_t begin, int64_t end) {
             rest /= g->shape[d];
             for (int o = 0; o < 3; o++) at[o] += k * g->step[o][d];
         }
-        at[0] += first * line.to, at[1] += first * line.from, at[2] += first * line.index;
+        at[0] += first * line.to;
+        at[1] += first * line.from;
+        at[2] += first * line.index;
         for (int64_t k = 0; k < g->again; k++) {
             g->run(g->to + at[0] * g->to_size, g->from + at[1] * g->from_size,
                    g->index + at[2], &line);
@@ -102,9 +107,12 @@ static void gather_tasks(void *context, int64_t begin, int64_t end) {
 /* Negative if one of n indices is not within [0, size): its sign shows it. */
 TT_KERNEL int64_t gather_outside(const int64_t *at, int64_t n, int64_t step,
                                  int64_t size) {
+    const uint64_t last = (uint64_t)size - 1;
     int64_t bad = 0;
-    if (step == 1) for (int64_t j = 0; j < n; j++) bad |= at[j] | (size - 1 - at[j]);
-    else for (int64_t j = 0; j < n; j++) bad |= at[j * step] | (size - 1 - at[j * step]);
+    if (step == 1) for (int64_t j = 0; j < n; j++)
+        bad |= at[j] | (int64_t)(last - (uint64_t)at[j]);
+    else for (int64_t j = 0; j < n; j++)
+        bad |= at[j * step] | (int64_t)(last - (uint64_t)at[j * step]);
     return bad;
 }
 
@@ -158,7 +166,8 @@ static int gather_driver_of(const KernelCall *call, int scatters) {
     for (int d = 0; d < index->ndim; d++) {
         int64_t of_indexed = d == dim ? 0 : indexed->strides[d];
         int64_t step[3] = {scatters ? of_indexed : other->strides[d],
-                           scatters ? other->strides[d] : of_indexed, index->strides[d]};
+                           scatters ? other->strides[d] : of_indexed,
+                           index->strides[d]};
         if (d == along) {
             g.line.n = index->shape[d];
             g.line.to = step[0], g.line.from = step[1], g.line.index = step[2];

@@ -1,10 +1,10 @@
 /* Reading and writing where tensors of indices point.
 
-   The indexed operand has the dimensions  before | indexed | after;  the other one, read
-   or written in order, has  before | those of the indices | after.  Scalars: how many
-   dimensions are before, how many are indexed, whether negative indices count from the
-   end, and what a write does (TT_PUT_...).  Every index is checked before anything is
-   written; writes are made in order. */
+   The indexed operand has the dimensions  before | indexed | after;  the other one,
+   read or written in order, has  before | those of the indices | after.  Scalars: how
+   many dimensions are before, how many are indexed, whether negative indices count from
+   the end, and what a write does (TT_PUT_...).  Every index is checked before anything
+   is written; writes are made in order. */
 #ifndef TT_INDEX_H
 #define TT_INDEX_H
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static IndexRun index_run(int dtype, int adds) {
 /* A range of dimensions that both operands have, merged where both lie evenly. */
 typedef struct {
     int dims;
-    int64_t count, shape[64], step[2][64];   /* steps of the indexed, the other operand */
+    int64_t count, shape[64], step[2][64];   /* steps of the indexed, the other one */
 } IndexRange;
 
 typedef struct {
@@ -97,7 +97,8 @@ static void index_place(const IndexRange *r, int64_t i, int64_t *at) {
 TT_INLINE void index_block(const Indexing *p, char *indexed, char *other) {
     const IndexRange *r = &p->after;
     const int last = r->dims - 1;
-    const int64_t n = last < 0 ? 1 : r->shape[last], a = last < 0 ? 0 : r->step[0][last];
+    const int64_t n = last < 0 ? 1 : r->shape[last];
+    const int64_t a = last < 0 ? 0 : r->step[0][last];
     const int64_t b = last < 0 ? 0 : r->step[1][last];
     for (int64_t first = 0; first < r->count; first += n) {
         int64_t at[2] = {0, 0};
@@ -142,7 +143,8 @@ static void index_rows(void *context, int64_t begin, int64_t end) {
         int64_t n = p->positions - k;
         if (n > end - begin) n = end - begin;
         index_place(&p->before, begin / p->positions, at);
-        index_points(p, p->data[0] + at[0] * p->size, p->data[1] + at[1] * p->size, k, n);
+        index_points(p, p->data[0] + at[0] * p->size, p->data[1] + at[1] * p->size, k,
+                     n);
         begin += n;
         k = 0;
     }
@@ -157,8 +159,8 @@ static void index_rows(void *context, int64_t begin, int64_t end) {
     }
 }
 
-/* Whose task a target is.  A function of its place alone, so positions that coincide are
-   written by one task, in order. */
+/* Whose task a target is.  A function of its place alone, so positions that coincide
+   are written by one task, in order. */
 TT_INLINE int index_owner(int64_t offset) {
     return (int)(((uint64_t)offset * 0x9e3779b97f4a7c15u) >> 60);
 }
@@ -169,7 +171,8 @@ static void index_parts(void *context, int64_t begin, int64_t end) {
         const int owner = (int)(part % p->owners);
         int64_t at[2];
         index_place(&p->before, part / p->owners, at);
-        char *indexed = p->data[0] + at[0] * p->size, *other = p->data[1] + at[1] * p->size;
+        char *indexed = p->data[0] + at[0] * p->size;
+        char *other = p->data[1] + at[1] * p->size;
         if (p->after.count == 1) {
             index_points(p, indexed, other, 0, p->positions);
             continue;
@@ -182,8 +185,8 @@ static void index_parts(void *context, int64_t begin, int64_t end) {
 }
 
 /* Offsets of all positions; 0 if an index is outside its dimension. */
-static int index_offsets(Indexing *p, const View *indexed, int before, const View *index,
-                         int indices, int wraps) {
+static int index_offsets(Indexing *p, const View *indexed, int before,
+                         const View *index, int indices, int wraps) {
     int ok = 1;
     for (int j = 0; j < indices; j++) {
         const int64_t *x = (const int64_t *)index[j].data;

@@ -2,8 +2,8 @@
 
    An op sees one line at a time, contiguous and of a compute type.  Lines that lie
    otherwise are gathered, several neighbours at once, so that memory is read in runs.
-   Operands: outputs (values and int64 indices as the kernel's flags say), then inputs of
-   x's shape.  The first scalar is the dimension. */
+   Operands: outputs (values and int64 indices as the kernel's flags say), then inputs
+   of x's shape.  The first scalar is the dimension. */
 #ifndef TT_LINE_H
 #define TT_LINE_H
 #include <stdlib.h>
@@ -39,14 +39,16 @@ typedef struct {
         (void *)&name##_f32_op, (void *)&name##_f64_op, 0};
 
 enum { TT_GIVES_VALUES = 1, TT_GIVES_INDICES = 2 };
-enum { TT_LINES_AT_ONCE = 16, TT_LINES_SIZE = 65536, TT_LINES_GRAIN = 16384 };
+enum { TT_LINES_AT_ONCE = 64, TT_LINES_SIZE = 65536, TT_LINES_GRAIN = 16384 };
 
 typedef struct {
     const View *view;
     char *data;
     int64_t length, step;    /* of a line */
     int64_t inner;           /* step from one line to its neighbour */
-    int size, width, direct; /* bytes in memory, bytes of the compute type */
+    int64_t pitch;           /* bytes from line to line in the buffer */
+    int size, width;         /* bytes in memory, bytes of the compute type */
+    int native, direct;      /* of the compute type; and contiguous: used in place */
     Load load;
     Store store;
 } LineOperand;
@@ -79,27 +81,33 @@ static int64_t tt_line_place(const Lines *p, int64_t unit, int64_t at[4]) {
     return lines - first < p->width ? lines - first : p->width;
 }
 
-/* Neighbouring lines to or from buffers that hold one after the other. */
+/* Neighbouring lines between memory, where they may lie side by side, and a buffer that
+   holds one after the other. */
+#define TT_LINE_TURN(T)                                                                \
+    for (int64_t i = 0; i < o->length; i++)                                            \
+        for (int64_t k = 0; k < lines; k++) {                                          \
+            T *place = (T *)x + i * o->step + k * o->inner;                            \
+            T *slot = (T *)(buffer + k * o->pitch) + i;                                \
+            if (out) *place = *slot;                                                   \
+            else *slot = *place;                                                       \
+        }
+
+TT_INLINE void tt_line_turn(const LineOperand *o, char *x, char *buffer, int64_t lines,
+                            int out) {
+    if (o->width == 8) { TT_LINE_TURN(uint64_t) }
+    else { TT_LINE_TURN(uint32_t) }
+}
+
 static void tt_line_move(const LineOperand *o, char *x, char *buffer, int64_t lines,
                          int out) {
-    char run[TT_LINES_AT_ONCE * 8];
-    if (lines == 1) {
-        if (out) o->store(x, buffer, o->length, o->step);
-        else o->load(buffer, x, o->length, o->step);
+    if (o->native && lines > 1) {
+        if (out) tt_line_turn(o, x, buffer, lines, 1);
+        else tt_line_turn(o, x, buffer, lines, 0);
         return;
     }
-    for (int64_t i = 0; i < o->length; i++, x += o->step * o->size) {
-        uint64_t *wide = (uint64_t *)run;
-        uint32_t *narrow = (uint32_t *)run;
-        if (!out) o->load(run, x, lines, o->inner);
-        for (int64_t k = 0; k < lines; k++) {
-            char *slot = buffer + (k * o->length + i) * o->width;
-            if (o->width == 8 && out) wide[k] = *(uint64_t *)slot;
-            else if (o->width == 8) *(uint64_t *)slot = wide[k];
-            else if (out) narrow[k] = *(uint32_t *)slot;
-            else *(uint32_t *)slot = narrow[k];
-        }
-        if (out) o->store(x, run, lines, o->inner);
+    for (int64_t k = 0; k < lines; k++, x += o->inner * o->size, buffer += o->pitch) {
+        if (out) o->store(x, buffer, o->length, o->step);
+        else o->load(buffer, x, o->length, o->step);
     }
 }
 
@@ -112,7 +120,7 @@ static void tt_line_block(const Lines *p, int64_t unit, char *room) {
         if (!o->data) continue;
         base[k] = o->data + at[k] * o->size;
         buffer[k] = room;
-        if (!o->direct) room += p->width * o->length * o->width;
+        if (!o->direct) room += p->width * o->pitch;
         if (k >= LINE_X && !o->direct) tt_line_move(o, base[k], buffer[k], lines, 0);
     }
     for (int64_t i = 0; i < lines; i++) {
@@ -121,7 +129,7 @@ static void tt_line_block(const Lines *p, int64_t unit, char *room) {
             const LineOperand *o = &p->operand[k];
             if (!o->data) continue;
             pointer[k] = o->direct ? base[k] + i * o->inner * o->size
-                                   : buffer[k] + i * o->length * o->width;
+                                   : buffer[k] + i * o->pitch;
         }
         Line line = {pointer[LINE_X], pointer[LINE_W], pointer[LINE_Y],
                      (int64_t *)pointer[LINE_INDEX], room,
@@ -147,7 +155,8 @@ static void tt_line_range(void *context, int64_t begin, int64_t end) {
         job->failed = 1;
         return;
     }
-    for (int64_t unit = begin; unit < end; unit++) tt_line_block(job->lines, unit, room);
+    for (int64_t unit = begin; unit < end; unit++)
+        tt_line_block(job->lines, unit, room);
     free(room);
 }
 
@@ -163,7 +172,10 @@ static void tt_line_operand(Lines *p, int k, const View *v, int compute) {
     o->width = tt_compute_size[compute];
     o->load = tt_load[compute][v->dtype];
     o->store = tt_store[compute][v->dtype];
-    o->direct = v->dtype == type && (o->step == 1 || o->length == 1);
+    o->native = v->dtype == type;
+    o->direct = o->native && (o->step == 1 || o->length == 1);
+    /* an odd number of cache lines: the same element of all lines in different sets */
+    o->pitch = ((o->length * o->width + 63) / 64 | 1) * 64;
 }
 
 /* The dimension whose lines lie nearest to each other in x. */
@@ -201,7 +213,8 @@ static int line_driver(const KernelCall *call) {
 
     const int64_t n = p.operand[LINE_X].length;
     const int64_t lines = p.inner < 0 ? 1 : x->shape[p.inner];
-    p.width = TT_LINES_SIZE / n < TT_LINES_AT_ONCE ? TT_LINES_SIZE / n : TT_LINES_AT_ONCE;
+    p.width = TT_LINES_SIZE / n;
+    if (p.width > TT_LINES_AT_ONCE) p.width = TT_LINES_AT_ONCE;
     if (p.width < 1 || p.operand[LINE_X].direct) p.width = 1;
     p.blocks = (lines + p.width - 1) / p.width;
     for (int d = 0; d < p.rank; d++)
@@ -209,8 +222,7 @@ static int line_driver(const KernelCall *call) {
     units *= p.blocks;
     for (int i = 0; i < 4; i++)
         if (p.operand[i].data && !p.operand[i].direct)
-            bytes += p.width * p.operand[i].length * p.operand[i].width;
-    bytes = (bytes + 63) & ~(int64_t)63;
+            bytes += p.width * p.operand[i].pitch;
     p.room = bytes + n * p.op->work + 64;
     LineJob job = {&p, 0};
     const int64_t cost = n * p.width;

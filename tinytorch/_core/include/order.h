@@ -1,5 +1,5 @@
-/* Sorting by keys: unsigned words in the order of the values, NaN last.  Equal keys keep
-   their order.  Keys of descending order are the complements, so NaN comes first. */
+/* Sorting by keys: unsigned words in the order of the values, NaN last.  Equal keys
+   keep their order.  Keys of descending order are the complements: NaN comes first. */
 #ifndef T
 #ifndef TT_ORDER_H
 #define TT_ORDER_H

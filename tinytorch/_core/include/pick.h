@@ -24,7 +24,8 @@ typedef struct {
 #define TT_TAKE(T)                                                                     \
     for (int64_t j = 0; j < count; j++) ((T *)y)[j] = ((const T *)x)[at[j] * inner + j];
 #define TT_PUT(T)                                                                      \
-    for (int64_t j = 0; j < count; j++) ((T *)y)[at[j] * inner + j] += ((const T *)x)[j];
+    for (int64_t j = 0; j < count; j++)                                                \
+        ((T *)y)[at[j] * inner + j] += ((const T *)x)[j];
 #define TT_PUT_HALF(WIDEN, NARROW)                                                     \
     for (int64_t j = 0; j < count; j++) {                                              \
         uint16_t *to = (uint16_t *)y + at[j] * inner + j;                              \
@@ -55,10 +56,11 @@ static void tt_pick_range(void *context, int64_t begin, int64_t end) {
     const Pick *p = (const Pick *)context;
     const int size = tt_itemsize[p->dtype];
     for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t outer = unit / p->blocks, first = unit % p->blocks * TT_PICK_BLOCK;
+        const int64_t outer = unit / p->blocks;
+        const int64_t first = (unit - outer * p->blocks) * TT_PICK_BLOCK;
         const int64_t rest = p->inner - first;
         const int64_t count = rest < TT_PICK_BLOCK ? rest : TT_PICK_BLOCK;
-        const int64_t whole = outer * p->n * p->inner + first; /* in the longer operand */
+        const int64_t whole = outer * p->n * p->inner + first; /* indexed */
         const int64_t part = outer * p->m * p->inner + first;
         for (int64_t k = 0; k < p->m; k++) {
             const int64_t at = part + k * p->inner;

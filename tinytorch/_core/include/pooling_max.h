@@ -51,6 +51,25 @@ TT_KERNEL void K(max_even)(const Pool *p, const T *plane, int64_t z, int64_t r,
             }
 }
 
+/* Two by two, side by side, all inside: in one pass.  x, x + below: the two rows. */
+TT_KERNEL void K(max_quads)(int64_t n, const T *restrict x, int64_t below, T *restrict y,
+                            S *restrict at, S first) {
+    const T *restrict z = x + below;
+    for (int64_t i = 0; i < n; i++) {
+        const T a = x[2 * i], b = x[2 * i + 1], c = z[2 * i], d = z[2 * i + 1];
+        const S here = first + (S)(2 * i);
+        T best = a;
+        S place = here;
+        place = GREATER(b, best) ? here + 1 : place;
+        best = GREATER(b, best) ? b : best;
+        place = GREATER(c, best) ? here + (S)below : place;
+        best = GREATER(c, best) ? c : best;
+        place = GREATER(d, best) ? here + (S)below + 1 : place;
+        y[i] = GREATER(d, best) ? d : best;
+        if (at) at[i] = place;
+    }
+}
+
 /* One window of any place and size. */
 static T K(max_window)(const Pool *p, const T *plane, int64_t z, int64_t r, int64_t q,
                        int64_t *at) {
@@ -75,6 +94,9 @@ static void K(max_rows)(void *context, int64_t begin, int64_t end) {
     /* places must fit the integer that is as wide as T */
     const int even = p->even && (sizeof(S) == 8 || plane < INT32_MAX);
     S places[POOL_ROW];
+    const int quads = p->kernel[0] == 1 && p->kernel[1] == 2 && p->kernel[2] == 2 &&
+                      p->stride[2] == 2 && p->padding[2] == 0 && p->dilation[1] == 1 &&
+                      p->dilation[2] == 1 && 2 * cols <= p->in[2];
     for (int64_t i = begin; i < end; i++) {
         const int64_t r = i % p->out[1], z = i / p->out[1] % p->out[0];
         const T *x = (const T *)p->x + i / (p->out[0] * p->out[1]) * plane;
@@ -82,7 +104,13 @@ static void K(max_rows)(void *context, int64_t begin, int64_t end) {
         int64_t *at = p->at ? p->at + i * cols : NULL;
         for (int64_t q = 0; even && q < cols; q += POOL_ROW) {
             const int64_t stop = cols - q < POOL_ROW ? cols : q + POOL_ROW;
-            K(max_even)(p, x, z, r, q, stop, y + q, at ? places : NULL);
+            if (quads && p->end[1][r] - p->begin[1][r] == 2) {
+                const int64_t place = (z * p->in[1] + p->begin[1][r]) * p->in[2] + 2 * q;
+                K(max_quads)(stop - q, x + place, p->in[2], y + q, at ? places : NULL,
+                             (S)place);
+            } else {
+                K(max_even)(p, x, z, r, q, stop, y + q, at ? places : NULL);
+            }
             for (int64_t k = q; at && k < stop; k++) at[k] = places[k - q];
         }
         for (int64_t q = 0; !even && q < cols; q++) {

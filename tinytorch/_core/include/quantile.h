@@ -1,6 +1,6 @@
 /* How a sample moves with its distribution's parameter while its quantile stays:
-   dx/da = -(dF/da) / f, for gamma and beta distributions.  F's series are differentiated
-   term by term, everything relative to the density f, so nothing overflows. */
+   dx/da = -(dF/da) / f, for gamma and beta distributions.  F's series are
+   differentiated term by term, all relative to the density f, so nothing overflows. */
 #ifndef TT_QUANTILE_H
 #define TT_QUANTILE_H
 #include <math.h>

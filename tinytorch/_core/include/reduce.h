@@ -31,6 +31,7 @@ enum {
     TT_ROW_BUFFER = 1024,         /* of them, where they have to be gathered */
     TT_ROW_SHORT = 256,           /* shorter runs are gathered into a buffer first */
     TT_WIDTH = 1024,              /* columns side by side */
+    TT_WIDTH_APART = 64,          /* the same where they do not lie side by side */
     TT_CASCADE = 128,             /* rows between two merges */
     TT_FOLD = 64,                 /* columns to which narrow rows are joined */
     TT_SEGMENT = 65536,           /* elements of the middle level */
@@ -129,7 +130,7 @@ static void tt_reduce_row(const Reduce *p, const char *x, const void *c, int64_t
     }
 }
 
-/* `n` columns, `rows` rows as they lie in memory; narrow rows are joined to wide ones. */
+/* `n` columns, `rows` rows as they lie in memory; narrow rows are joined. */
 static void tt_reduce_run(const Reduce *p, const char *x, const void *c, int64_t n,
                           int64_t rows, void *acc) {
     const int64_t stride = p->over[p->reduced - 1].x, step = p->keep[p->kept - 1].x;
@@ -182,7 +183,8 @@ static void tt_reduce_columns(const Reduce *p, const char *x, const void *c, int
 }
 
 /* Where a unit's outputs are; returns their number. */
-TT_INLINE int64_t tt_reduce_unit(const Reduce *p, int64_t unit, int64_t *x, int64_t *y) {
+TT_INLINE int64_t tt_reduce_unit(const Reduce *p, int64_t unit, int64_t *x,
+                                 int64_t *y) {
     *x = *y = 0;
     if (!p->by_columns) {
         tt_reduce_place(p, p->kept, unit, x, y);
@@ -190,11 +192,11 @@ TT_INLINE int64_t tt_reduce_unit(const Reduce *p, int64_t unit, int64_t *x, int6
     }
     const ReduceDim *inner = &p->keep[p->kept - 1];
     const int64_t outer = p->blocks == 1 ? unit : unit / p->blocks;
-    const int64_t begin = (unit - outer * p->blocks) * TT_WIDTH;
+    const int64_t begin = (unit - outer * p->blocks) * p->columns;
     tt_reduce_place(p, p->kept - 1, outer, x, y);
     *x += begin * inner->x;
     *y += begin * inner->y;
-    return tt_least(inner->n - begin, TT_WIDTH);
+    return tt_least(inner->n - begin, p->columns);
 }
 
 /* The centres of a unit's outputs side by side, or NULL. */
@@ -296,8 +298,10 @@ static void tt_reduce_plan(Reduce *p, int64_t outputs) {
     const ReduceDim *keep = &p->keep[p->kept - 1], *over = &p->over[p->reduced - 1];
     p->by_columns = p->count == 1 || (keep->n > 1 && keep->x < over->x) ||
                     (over->n < 16 && keep->n >= over->n);
-    p->columns = p->by_columns ? tt_least(keep->n, TT_WIDTH) : 1;
-    p->blocks = p->by_columns ? (keep->n + TT_WIDTH - 1) / TT_WIDTH : 1;
+    /* what lies between two columns is read once per row: keep it in the cache */
+    const int64_t most = keep->x == 1 ? TT_WIDTH : TT_WIDTH_APART;
+    p->columns = p->by_columns ? tt_least(keep->n, most) : 1;
+    p->blocks = p->by_columns ? (keep->n + most - 1) / most : 1;
     p->units = outputs;
     if (p->by_columns)
         p->units = outputs == keep->n ? p->blocks : outputs / keep->n * p->blocks;

@@ -128,7 +128,7 @@
             acc[j] = (A)(FINISH);                                                      \
         }                                                                              \
     }                                                                                  \
-    static const Reduction NAME##_reduction __attribute__((unused)) = {                                        \
+    static const Reduction NAME##_reduction __attribute__((unused)) = {                \
         NAME##_row, NAME##_columns, NAME##_merge, NAME##_clear, NAME##_finish, COMPUTE};
 
 /* The three types of an op, as the executor takes them. */
@@ -177,7 +177,8 @@ FLOAT_REDUCE(std, 0, a + (x - c) * (x - c), a + b, L(sqrt)(a / TT_FREEDOM))
 
 /* c is the maximum; an infinite one has no differences and is left out */
 #define TT_FINITE(c) (F(abs)(c) < (T)INFINITY ? c : 0)
-FLOAT_REDUCE(logsumexp, 0, a + F(exp)(x - TT_FINITE(c)), a + b, F(log)(a) + TT_FINITE(c))
+FLOAT_REDUCE(logsumexp, 0, a + F(exp)(x - TT_FINITE(c)), a + b,
+             F(log)(a) + TT_FINITE(c))
 #undef TT_FINITE
 
 /* (sum |x|^p)^(1/p); s0 = p */

@@ -104,18 +104,36 @@ static void K(resample_rows)(void *context, int64_t begin, int64_t end) {
         const T *x = (const T *)r->from + k / r->out * r->in * r->inner;
         const R *weight = (const R *)r->weight + i * r->taps;
         T *y = (T *)r->to + k * r->inner;
-        if (r->mode < LINEAR) {
-            if (r->inner == 1) *y = x[*index];
-            else memcpy(y, x + *index * r->inner, r->inner * sizeof(T));
-        } else if (r->inner == 1) {
-            T sum = 0;
-            for (int64_t t = 0; t < r->taps; t++) sum += (T)(weight[t] * (R)x[index[t]]);
-            *y = sum;
-        } else {
+        if (r->mode < LINEAR) memcpy(y, x + *index * r->inner, r->inner * sizeof(T));
+        else
             for (int64_t t = 0; t < r->taps; t++)
                 K(resample_blend)(y, x + index[t] * r->inner, r->inner, weight[t], t > 0);
-        }
         if (r->round) K(resample_round)(y, r->inner);
+    }
+}
+
+TT_INLINE void K(resample_line)(const int64_t taps, const Resample *r, const T *x, T *y) {
+    const int64_t *index = r->index;
+    const R *weight = (const R *)r->weight;
+    for (int64_t i = 0; i < r->out; i++, index += taps, weight += taps) {
+        T sum = 0;
+        for (int64_t t = 0; t < taps; t++) sum += (T)(weight[t] * (R)x[index[t]]);
+        y[i] = sum;
+    }
+}
+
+/* The last axis; items are outer indices. */
+TT_KERNEL void K(resample_lines)(void *context, int64_t begin, int64_t end) {
+    const Resample *r = (const Resample *)context;
+    const T *x = (const T *)r->from + begin * r->in;
+    T *y = (T *)r->to + begin * r->out;
+    for (int64_t k = begin; k < end; k++, x += r->in, y += r->out) {
+        if (r->mode < LINEAR)
+            for (int64_t i = 0; i < r->out; i++) y[i] = x[r->index[i]];
+        else if (r->taps == 2) K(resample_line)(2, r, x, y);
+        else if (r->taps == 4) K(resample_line)(4, r, x, y);
+        else K(resample_line)(r->taps, r, x, y);
+        if (r->round) K(resample_round)(y, r->out);
     }
 }
 
@@ -141,9 +159,12 @@ static int K(resample)(const KernelCall *call) {
     Resample r = resample_of(call, &call->operand[0], &call->operand[1]);
     if (call->operand[0].numel == 0) return TT_OK;
     if (!K(resample_table)(&r)) return TT_NO_MEMORY;
-    const int64_t items = r.outer * r.out, grain = 65536 / (r.inner * r.taps) + 1;
-    if (items <= grain) K(resample_rows)(&r, 0, items);
-    else tt_parallel_for(K(resample_rows), &r, items, grain);
+    const int last = r.inner == 1;
+    const int64_t items = last ? r.outer : r.outer * r.out;
+    const int64_t grain = 65536 / ((last ? r.out : r.inner) * r.taps) + 1;
+    const ParallelBody body = last ? K(resample_lines) : K(resample_rows);
+    if (items <= grain) body(&r, 0, items);
+    else tt_parallel_for(body, &r, items, grain);
     free(r.index);
     return TT_OK;
 }

@@ -1,5 +1,6 @@
 /* Scans: running sums, products, extrema, and the linear recurrence that their
-   derivatives are made of.  Driver: line.h.  Sums of float run in double, as PyTorch's. */
+   derivatives are made of.  Driver: line.h.  Sums of float run in double, as in
+   PyTorch. */
 #ifndef T
 #ifndef TT_SCAN_H
 #define TT_SCAN_H

@@ -3,7 +3,7 @@
    searchsorted  y (int64), edges (rows, n), x (rows, m) and perhaps a sorter (rows, n);
                  all contiguous, edges and x of one compute type; scalars: n, rows that
                  edges has (1: they serve all of x), whether from the right
-   bincount      y (int64 or float64, zeroed here), x (int64), perhaps weights of y's type
+   bincount      y (int64, or the weights' dtype; zeroed here), x (int64), weights
    histc         y, x of one compute type; scalars: least, most */
 #ifndef T
 #ifndef TT_SEARCH_H
@@ -60,7 +60,7 @@ static int searchsorted_driver(const KernelCall *call) {
 static int bincount_driver(const KernelCall *call) {
     const View *y = &call->operand[0], *x = &call->operand[1];
     const int64_t *in = (const int64_t *)x->data;
-    if (y->numel) memset(y->data, 0, (size_t)y->numel * 8);
+    if (y->numel) memset(y->data, 0, (size_t)(y->numel * tt_itemsize[y->dtype]));
     if (y->dtype == TT_I64) {
         int64_t *count = (int64_t *)y->data;
         for (int64_t i = 0; i < x->numel; i++) count[in[i]]++;

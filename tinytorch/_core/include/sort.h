@@ -10,6 +10,7 @@
 
 /* Two arrays of keys and two of ids. */
 #define TT_SORT_WORK 24
+enum { TT_FEW = 32 };    /* so many of topk are found by insertion */
 
 #define TT_FILE "sort.h"
 #include "each_float.h"
@@ -106,10 +107,31 @@ static void K(mode)(const Line *line) {
     F(give)(line, &at, 1);
 }
 
+/* A few: kept in order while the line goes by. */
+static void F(topk_few)(const Line *line, U flip) {
+    const T *x = (const T *)line->x;
+    const int64_t k = line->m;
+    U key[TT_FEW];
+    uint32_t id[TT_FEW];
+    for (int64_t i = 0, taken = 0; i < line->n; i++) {
+        const U here = F(key)(x[i]) ^ flip;
+        if (taken == k && here >= key[k - 1]) continue;
+        int64_t j = taken < k ? taken++ : k - 1;
+        for (; j > 0 && key[j - 1] > here; j--) key[j] = key[j - 1], id[j] = id[j - 1];
+        key[j] = here;
+        id[j] = (uint32_t)i;
+    }
+    F(give)(line, id, k);
+}
+
 static void K(topk)(const Line *line) {
     const int64_t n = line->n, k = line->m;
     int64_t taken = 0, less = 0;
     if (k == 0) return;
+    if (k <= TT_FEW) {
+        F(topk_few)(line, line->s[1].i ? ~(U)0 : 0);
+        return;
+    }
     if (k > n / 8 && line->s[2].i) {
         F(give)(line, F(sorted)(line, line->s[1].i != 0).id, k);
         return;

@@ -1,7 +1,7 @@
 /* The distinct rows of a contiguous matrix (n, cols).
 
-   Outputs, all int64: first (n) one row of each group, inverse (n) the group of each row,
-   counts (n) the sizes of the groups, total (1) the number of groups.  Scalar 0: whether
+   Outputs, all int64: first (n) one row of each group, inverse (n) the group of each
+   row, counts (n) the sizes of the groups, total (1) their number.  Scalar 0: whether
    groups are sorted; otherwise only neighbours form one.  NaN equals nothing. */
 #ifndef T
 #ifndef TT_UNIQUE_H

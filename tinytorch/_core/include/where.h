@@ -100,6 +100,13 @@ static int where_driver(const KernelCall *call) {
         if (k > 1 && v->numel == 1)
             tt_where_constant(&p.operand[k], v, out->dtype, room[k - 2]);
     }
+    if (flat && n <= TT_GRAIN) {
+        int64_t step[4];
+        for (int k = 0; k < 4; k++) step[k] = call->operand[k].numel != 1 || n == 1;
+        tt_where_run(p.operand[0].size)(p.operand[0].data, p.operand[1].data,
+                                        p.operand[2].data, p.operand[3].data, n, step);
+        return TT_OK;
+    }
     p.operands = 4;
     p.dims = flat || out->ndim == 0 ? 1 : out->ndim;
     p.shape[0] = n;

@@ -9,4 +9,4 @@ cdef Tensor c_index(Tensor x, list indices)
 cdef Tensor c_index_put(Tensor x, list indices, Tensor value, bint accumulate,
                         bint in_place)
 cdef Tensor index_embed(Tensor gy, int rank, const int64_t* sizes, list indices)
-cdef Tensor index_aligned(Tensor x, list indices)  # indices as points.aligned gives them
+cdef Tensor index_aligned(Tensor x, list indices)  # from points.aligned

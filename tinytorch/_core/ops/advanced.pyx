@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 from tinytorch._core.autograd cimport (
     Node, attach, check_inplace, link, needs_grad, needs_grad2, new_node, save, saved,
     send, wants)
-from tinytorch._core.executor cimport copy_into, refuse_capture
+from tinytorch._core.executor cimport refuse_capture
 from tinytorch._core.ops.assign cimport (
     check_overlap, check_range, fill_number, fitted, recorded, start)
 from tinytorch._core.ops.elementwise cimport Number, as_number
@@ -22,8 +22,8 @@ from tinytorch._core.ops.points cimport (
 from tinytorch._core.ops.select cimport cast
 from tinytorch._core.ops.sequences cimport index_from
 from tinytorch._core.ops.shape cimport (
-    c_reshape, contiguous, dtype_word, save_sizes, saved_sizes, zeros)
-from tinytorch._core.tensor cimport Tensor, empty_beside, item, size_of, view
+    c_reshape, contiguous, dtype_word, zeros)
+from tinytorch._core.tensor cimport Tensor, empty_beside, item, size_of
 from tinytorch._core.types cimport BOOL, I32, I64, MAX_DIMS, U8, is_float
 
 import warnings
@@ -41,6 +41,8 @@ cdef bint is_sequence(object value):
 
 cdef bint means_tuple(object key) except -1:
     """Whether a list stands for a tuple of indices, as it did in the first NumPy."""
+    if isinstance(key, str):
+        raise TypeError("new(): invalid data type 'str'")
     if isinstance(key, Tensor) or hasattr(key, "__array__") or not is_sequence(key) \
             or len(key) >= 32:
         return False
@@ -57,10 +59,11 @@ cdef tuple as_tuple(object key):
     if not means_tuple(key):
         return (key,)
     warnings.warn(
-        "Using a non-tuple sequence for multidimensional indexing is deprecated and will "
-        "be changed in pytorch 2.9; use x[tuple(seq)] instead of x[seq]. In pytorch 2.9 "
-        "this will be interpreted as tensor index, x[torch.tensor(seq)], which will "
-        "result either in an error or a different result", UserWarning, stacklevel=2)
+        "Using a non-tuple sequence for multidimensional indexing is deprecated and "
+        "will be changed in pytorch 2.9; use x[tuple(seq)] instead of x[seq]. In "
+        "pytorch 2.9 this will be interpreted as tensor index, x[torch.tensor(seq)], "
+        "which will result either in an error or a different result",
+        UserWarning, stacklevel=2)
     return tuple(key)
 
 
@@ -75,8 +78,8 @@ cdef object normal(object entry):
     if hasattr(entry, "__index__"):
         return entry.__index__()
     raise IndexError(
-        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
-        f"are valid indices (got {type_name(entry)})")
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte "
+        f"Variables are valid indices (got {type_name(entry)})")
 
 
 cdef int check_index(Tensor index) except -1:
@@ -214,10 +217,11 @@ cdef int refuse_outside(Tensor x, list indices) except -1:
 
 # ---- graphs ----
 
-cdef int keep_indices(Node node, list indices) except -1:
-    """All indices in the context; the first three also where writes are noticed."""
+cdef int keep_indices(Node node, list indices, Tensor x) except -1:
+    """All indices and x's sizes in the context; the first three indices also where
+    writes are noticed."""
     cdef int k = 0
-    node.context = indices
+    node.context = (indices, [x.sizes[d] for d in range(x.rank)])
     for index in indices:
         if index is not None and k < 3:
             save(node, k, <Tensor>index)
@@ -229,11 +233,11 @@ cdef list kept_indices(Node node):
     cdef int k, n = 0
     if node.context is None:
         saved(node, 0)  # raises: the graph was released
-    for index in <list>node.context:
+    for index in <list>(<tuple>node.context)[0]:
         n += index is not None
     for k in range(min(n, 3)):
         saved(node, k)
-    return <list>node.context
+    return <list>(<tuple>node.context)[0]
 
 
 cdef Tensor c_index(Tensor x, list indices):
@@ -246,8 +250,7 @@ cdef Tensor index_aligned(Tensor x, list indices):
     if needs_grad(x):
         node = new_node(index_backward, b"IndexBackward0")
         link(node, 0, x)
-        keep_indices(node, indices)
-        save_sizes(node, x.rank, x.sizes)
+        keep_indices(node, indices, x)
     try:
         y = read_points(x, indices, True)
     except IndexError:
@@ -261,8 +264,12 @@ cdef Tensor index_aligned(Tensor x, list indices):
 cdef int index_backward(Node node, Tensor gy) except -1:
     """dx = 0, plus dy wherever an index points"""
     cdef int64_t[MAX_DIMS] sizes
-    cdef int rank = saved_sizes(node, sizes)
-    send(node, 0, index_embed(gy, rank, sizes, kept_indices(node)))
+    cdef list indices = kept_indices(node)
+    cdef int rank = 0
+    for size in <list>(<tuple>node.context)[1]:
+        sizes[rank] = size
+        rank += 1
+    send(node, 0, index_embed(gy, rank, sizes, indices))
     return 0
 
 
@@ -274,7 +281,7 @@ cdef Tensor index_embed(Tensor gy, int rank, const int64_t* sizes, list indices)
     if needs_grad(gy):
         node = new_node(index_embed_backward, b"IndexPutBackward0")
         link(node, 0, gy)
-        keep_indices(node, indices)
+        keep_indices(node, indices, gx)
         attach(gx, node)
     return gx
 
@@ -288,7 +295,7 @@ cdef int index_embed_backward(Node node, Tensor gy) except -1:
 cdef Tensor c_index_put(Tensor x, list indices, Tensor value, bint accumulate,
                         bint in_place):
     cdef int64_t[2 * MAX_DIMS] sizes
-    cdef int d, rank
+    cdef int rank
     cdef Node node = None
     cdef Tensor y
     if in_place:
@@ -297,8 +304,8 @@ cdef Tensor c_index_put(Tensor x, list indices, Tensor value, bint accumulate,
     if x.code != value.code:
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
-            f"{dtype_word(x.code)} for the destination and {dtype_word(value.code)} for "
-            "the source.")
+            f"{dtype_word(x.code)} for the destination and {dtype_word(value.code)} "
+            "for the source.")
     indices = read_indices(x, indices)
     rank = result_sizes(x, indices, sizes)
     value = fit_value(value, rank, sizes)
@@ -307,7 +314,7 @@ cdef Tensor c_index_put(Tensor x, list indices, Tensor value, bint accumulate,
         link(node, 0, x)
         link(node, 1, value)
         fit_gradient(node, value, rank, sizes)
-        keep_indices(node, indices)
+        keep_indices(node, indices, x)
         node.i0 = accumulate
     if value.storage == x.storage and in_place:
         value = copied(value)  # it is read while its memory is written
@@ -342,14 +349,16 @@ cdef Tensor fit_value(Tensor value, int rank, const int64_t* sizes):
     return c_reshape(value, value.rank - drop, value.sizes + drop) if drop else value
 
 
-cdef int fit_gradient(Node node, Tensor value, int rank, const int64_t* sizes) except -1:
+cdef int fit_gradient(Node node, Tensor value, int rank,
+                      const int64_t* sizes) except -1:
     """The value's gradient arrives with the result's sizes."""
     cdef int d
     cdef bint same = value.rank == rank
     for d in range(value.rank):
         same = same and value.sizes[d] == sizes[d]
     if not same:
-        node.fits = [None, (<int>value.code, [value.sizes[d] for d in range(value.rank)])]
+        shape = [value.sizes[d] for d in range(value.rank)]
+        node.fits = [None, (<int>value.code, shape)]
     return 0
 
 
@@ -455,9 +464,11 @@ def index_put(Tensor input not None, indices, Tensor values not None, accumulate
 
     With ``accumulate`` the values are added, in order where indices repeat.
     """
-    return c_index_put(input, index_list(indices, "index_put"), values, accumulate, False)
+    return c_index_put(input, index_list(indices, "index_put"), values, accumulate,
+                       False)
 
 
 def index_put_(Tensor self not None, indices, Tensor values not None, accumulate=False):
     """In-place `index_put`."""
-    return c_index_put(self, index_list(indices, "index_put_"), values, accumulate, True)
+    return c_index_put(self, index_list(indices, "index_put_"), values, accumulate,
+                       True)

@@ -13,7 +13,7 @@ from tinytorch._core.ops.assign cimport (
     check_overlap, check_range, fill_number, fitted, recorded, check_out, start)
 from tinytorch._core.ops.elementwise cimport Number, as_number, deliver
 from tinytorch._core.ops.points cimport (
-    PUT_ADD, PUT_SET, first_outside, read_along, read_points, write_along, write_points)
+    PUT_ADD, PUT_SET, first_outside, read_along, write_along, write_points)
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.select cimport c_where_number, cast
 from tinytorch._core.ops.shape cimport (
@@ -108,7 +108,7 @@ def index_select(Tensor input not None, dim, Tensor index not None, *, out=None)
         raise RuntimeError("index_select(): Index to scalar can have only 1 value, got "
                            f"{index.count} value(s)")
     y = c_index_select(input, d, index)
-    check_out(out, y, input, index)
+    check_out(out, input, index)
     return deliver(y, out)
 
 
@@ -120,7 +120,6 @@ cdef str shape_text(Tensor x):
 
 cdef int check_rows(Tensor x, int dim, Tensor index, Tensor source,
                     str op="index_add_") except -1:
-    cdef int d
     cdef int64_t rows = source.sizes[dim] if source.rank > dim else 1
     if index.rank > 1:
         raise IndexError(
@@ -227,9 +226,10 @@ def index_add(Tensor input not None, dim, Tensor index not None, Tensor source n
     Rows that are named several times are added in order.
     """
     cdef int d = read_dim(dim, input.rank, "index_add")
+    cdef Tensor y
     check_rows(input, d, index, source)
-    return deliver(c_index_add(input, d, index, source, read_alpha(alpha, input), False),
-                   out)
+    y = c_index_add(input, d, index, source, read_alpha(alpha, input), False)
+    return deliver(y, out)
 
 
 def index_add_(Tensor self not None, dim, Tensor index not None, Tensor source not None,
@@ -303,8 +303,8 @@ cdef Tensor copied(Tensor x, int dim, Tensor index, Tensor source, bint in_place
 cdef int index_copy_backward(Node node, Tensor gy) except -1:
     """dx = dy, 0 in the rows that were overwritten; ds = those rows of dy"""
     cdef int64_t[MAX_DIMS] sizes
-    cdef int dim = <int>node.f0, rank = saved_sizes(node, sizes)
     cdef Tensor index = saved(node, 0)
+    cdef int dim = <int>node.f0, rank = saved_sizes(node, sizes)
     if wants(node, 0):
         send(node, 0, filled(gy, dim, index, zeros(0, NULL, gy, gy.code), False))
     if wants(node, 1):
@@ -312,8 +312,8 @@ cdef int index_copy_backward(Node node, Tensor gy) except -1:
     return 0
 
 
-def index_copy(Tensor input not None, dim, Tensor index not None, Tensor source not None,
-               *, out=None):
+def index_copy(Tensor input not None, dim, Tensor index not None,
+               Tensor source not None, *, out=None):
     """Return the input with the rows that the index names replaced by the source's."""
     return deliver(copied(input, read_dim(dim, input.rank, "index_copy"), index, source,
                           False), out)
@@ -358,10 +358,11 @@ cdef Tensor filled(Tensor x, int dim, Tensor index, Tensor value, bint in_place,
 cdef int index_fill_backward(Node node, Tensor gy) except -1:
     """dx = dy, 0 in the filled rows; dv = the sum of those rows of dy"""
     cdef Tensor index = saved(node, 0), mask
+    cdef int dim = <int>node.i0
     if wants(node, 0):
-        send(node, 0, filled(gy, <int>node.i0, index, zeros(0, NULL, gy, gy.code), False))
+        send(node, 0, filled(gy, dim, index, zeros(0, NULL, gy, gy.code), False))
     if wants(node, 1):  # a row that is named twice counts once
-        mask = filled(zeros(gy.rank, gy.sizes, gy, BOOL), <int>node.i0, index,
+        mask = filled(zeros(gy.rank, gy.sizes, gy, BOOL), dim, index,
                       ones_like(zeros(0, NULL, gy, BOOL)), True)
         send(node, 1, c_sum(c_where_number(mask, gy, 0)))
     return 0
@@ -379,8 +380,8 @@ cdef Tensor fill_rows(Tensor x, object dim, Tensor index, object value, bint in_
         v = <Tensor>value
         if v.rank:
             raise RuntimeError(
-                "index_fill_ only supports a 0-dimensional value tensor, but got tensor "
-                f"with {v.rank} dimension(s).")
+                "index_fill_ only supports a 0-dimensional value tensor, but got "
+                f"tensor with {v.rank} dimension(s).")
         return filled(x, d, index, v, in_place)
     if not as_number(value, &n):
         raise TypeError("index_fill(): argument 'value' must be Number or Tensor, not "

@@ -24,7 +24,7 @@ ctypedef Tensor (*OfNumber)(Tensor x, const Number* n, bint swapped, Tensor into
 cdef object operate(object a, object b, OfTensors tensors, OfNumber number)
 cdef object operate_into(object x, object b, OfTensors tensors, OfNumber number)
 # The same for functions and methods: what is no operand raises TypeError.
-cdef object call(str name, Tensor x, object other, OfTensors tensors, OfNumber number,
+cdef object call(str name, object x, object other, OfTensors tensors, OfNumber number,
                  object out)
 cdef object call_into(str name, Tensor x, object other, OfTensors tensors,
                       OfNumber number)

@@ -10,7 +10,7 @@ from tinytorch._core.autograd cimport (
     Node, attach, check_inplace, gradient_ops, link_fitted, needs_grad, needs_grad2,
     new_node, rebase, save, saved, send, wants)
 from tinytorch._core.executor cimport (
-    OUT_BOOL, Driver, Kernel, Scalar, View, copy_into, fill_with, pointwise, register_kernel,
+    OUT_BOOL, Driver, Kernel, Scalar, View, copy_new, fill_new, pointwise, register_kernel,
     run, view_of)
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, PROMOTE_FLOAT, TAKES_ALPHA, TRUTH, Number, as_number, binary,
@@ -96,9 +96,13 @@ cdef int refuse_operand(str name, object other) except -1:
                     f"not {type(other).__name__}")
 
 
-cdef object call(str name, Tensor x, object other, OfTensors tensors, OfNumber number,
+cdef object call(str name, object x, object other, OfTensors tensors, OfNumber number,
                  object out):
-    cdef object y = operate(x, other, tensors, number)
+    cdef object y
+    if not isinstance(x, Tensor) and not isinstance(other, Tensor):
+        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not "
+                        f"{type(x).__name__}")
+    y = operate(x, other, tensors, number)
     if y is NotImplemented:
         refuse_operand(name, other)
     return y if out is None else deliver(<Tensor>y, out)
@@ -151,7 +155,7 @@ cdef int check_sub(Tensor a, Tensor b, const Number* n) except -1:
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use "
             "the `^` or `logical_xor()` operator instead.")
-    if a.code == BOOL if b is None else a.code == BOOL or b.code == BOOL:
+    if a.code == BOOL or (n.category == BOOLS if b is None else b.code == BOOL):
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you "
             "are trying to invert a mask, use the `~` or `logical_not()` operator "
@@ -239,9 +243,9 @@ cdef object scaled(str name, const Kernel* kernel, Tensor x, object other, objec
     return sum_of(kernel, x, None, &n, &k, ka, kb, into)
 
 
-def add(Tensor input not None, other, *, alpha=1, out=None):
+def add(input, other, *, alpha=1, out=None):
     """Return ``input + alpha * other``."""
-    if alpha is one:
+    if alpha is one or not isinstance(input, Tensor):
         return call("add", input, other, add_tensors, add_number, out)
     return deliver(<Tensor>scaled("add", ADD, input, other, alpha, 1, 1, None), out)
 
@@ -251,8 +255,10 @@ def add_(Tensor self not None, other, *, alpha=1):
     return scaled("add", ADD, self, other, alpha, 1, 1, self)
 
 
-def sub(Tensor input not None, other, *, alpha=1, out=None):
+def sub(input, other, *, alpha=1, out=None):
     """Return ``input - alpha * other``."""
+    if not isinstance(input, Tensor):
+        return call("sub", input, other, sub_tensors, sub_number, out)
     return deliver(<Tensor>scaled("sub", SUB, input, other, alpha, 1, -1, None), out)
 
 
@@ -333,7 +339,7 @@ cdef int scale_backward(Node node, Tensor gy) except -1:
     return 0
 
 
-def mul(Tensor input not None, other, *, out=None):
+def mul(input, other, *, out=None):
     """Return ``input * other``."""
     return call("mul", input, other, mul_tensors, mul_number, out)
 
@@ -499,13 +505,16 @@ cdef Tensor c_rdiv_number(Tensor x, double value):
 
 # ---- whole quotients and remainders ----
 
-cdef int check_divisor(Tensor x, Tensor b, const Number* n, bint swapped) except -1:
+cdef int check_divisor(str name, Tensor x, Tensor b, const Number* n,
+                       bint swapped) except -1:
     """Whole division of integers by zero raises before anything is written."""
     cdef View[2] v
     cdef Tensor zero
     cdef int code = code_with_number(x, n) if b is None else code_with_tensor(x, b)
     if is_float(code):
         return 0
+    if code == BOOL:
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
     if b is None and not swapped:
         if n.i == 0:
             raise RuntimeError("ZeroDivisionError")
@@ -524,7 +533,9 @@ cdef Tensor whole(const Kernel* kernel, Tensor a, Tensor b, const Number* n,
     cdef Tensor y
     if into is not None:
         check_inplace(into)
-    check_divisor(a, b, n, swapped)
+    check_divisor("remainder_cpu" if kernel == REMAINDER else "fmod_cpu"
+                  if kernel == FMOD else "div_floor_cpu" if kernel == FLOOR_DIVIDE
+                  else "div_trunc_cpu", a, b, n, swapped)
     if needs_grad(a) or b is not None and needs_grad(b):
         title = (b"RemainderBackward0" if kernel == REMAINDER else b"FmodBackward0"
                  if kernel == FMOD else b"DivBackward1")
@@ -611,7 +622,7 @@ cdef int rounding_forms(object mode, OfTensors* tensors, OfNumber* number) excep
     return 0
 
 
-def div(Tensor input not None, other, *, rounding_mode=None, out=None):
+def div(input, other, *, rounding_mode=None, out=None):
     """Return ``input / other``, rounded if `rounding_mode` is 'floor' or 'trunc'."""
     cdef OfTensors tensors
     cdef OfNumber number
@@ -627,7 +638,7 @@ def div_(Tensor self not None, other, *, rounding_mode=None):
     return call_into("div", self, other, tensors, number)
 
 
-def true_divide(Tensor input not None, other, *, out=None):
+def true_divide(input, other, *, out=None):
     """Return ``input / other``."""
     return call("true_divide", input, other, div_tensors, div_number, out)
 
@@ -641,7 +652,7 @@ def __rdiv__(Tensor self not None, other):
     return operate(other, self, div_tensors, div_number)
 
 
-def floor_divide(Tensor input not None, other, *, out=None):
+def floor_divide(input, other, *, out=None):
     """Return ``floor(input / other)``."""
     return call("floor_divide", input, other, floor_divide_tensors, floor_divide_number,
                 out)
@@ -655,10 +666,7 @@ def floor_divide_(Tensor self not None, other):
 
 def remainder(input, other, *, out=None):
     """Return the remainder with the sign of the divisor: ``input % other``."""
-    y = operate(input, other, remainder_tensors, remainder_number)
-    if y is NotImplemented:
-        refuse_operand("remainder", other)
-    return deliver(<Tensor?>y, out)
+    return call("remainder", input, other, remainder_tensors, remainder_number, out)
 
 
 def remainder_(Tensor self not None, other):
@@ -732,7 +740,7 @@ operators.imod, operators.neg = op_imod, op_neg
 
 cdef Tensor ones_like(Tensor x):
     cdef Tensor y = empty_like(x)
-    fill_with(y, 1, 1)
+    fill_new(y, 1, 1)
     return y
 
 
@@ -742,7 +750,7 @@ cdef Tensor clone(Tensor x):
     if x.flags & REQUIRES_GRAD:
         return c_add_number(x, 0)
     y = empty_like(x)
-    copy_into(y, x)
+    copy_new(y, x)
     return y
 
 

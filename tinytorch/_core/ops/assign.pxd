@@ -11,15 +11,15 @@ cdef int fill_number(Tensor y, const Number* value) except -1  # without history
 cdef int check_overlap(Tensor y, Tensor x) except -1  # x: what is read, or None
 cdef int refuse_repeats(Tensor y) except -1          # elements that share a place
 
-# What an op and its in-place twin share: `start` gives the tensor to write, x itself or a
-# copy; `recorded` hangs the written tensor into the graph.
+# What an op and its in-place twin share: `start` gives the tensor to write, x itself or
+# a copy; `recorded` hangs the written tensor into the graph.
 cdef Tensor start(Tensor x, bint in_place)
 cdef Tensor recorded(Tensor y, Node node, bint in_place)
 cdef Number fitted(const Number* value, int code) noexcept  # as an element of the dtype
 # out= must not share memory with what was read: a, and b unless it is None.
-cdef int check_out(object out, Tensor result, Tensor a, Tensor b) except -1
-# The node of a write whose old values do not matter; None if nothing records.  `backward`
-# sends zeros to input 0; input 1 is x, if it is not None.
+cdef int check_out(object out, Tensor a, Tensor b) except -1
+# The node of a write whose old values do not matter; None if nothing records.
+# `backward` sends zeros to input 0; input 1 is x, if it is not None.
 cdef Node overwriting(Tensor y, Tensor x, int (*backward)(Node, Tensor) except -1,
                       const char* title)
 cdef int forget(Node node, Tensor gy) except -1

@@ -15,7 +15,8 @@ from tinytorch._core.ops.elementwise cimport (
 from tinytorch._core.ops.shape cimport c_clone, zeros_like
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport (
-    INFERENCE, REQUIRES_GRAD, Tensor, empty_like, is_contiguous, same_shape, size_of, view)
+    INFERENCE, REQUIRES_GRAD, Tensor, empty_like, is_contiguous, same_shape, size_of,
+    view)
 from tinytorch._core.types cimport (
     BOOL, BOOLS, F32, F64, FLOATS, I64, MAX_DIMS, U8, is_float, itemsize)
 
@@ -35,7 +36,7 @@ cdef double two_63 = 9223372036854775808.0
 
 
 cdef int check_range(const Number* n, int code, bint halves=False) except -1:
-    """Refuse numbers that the dtype cannot hold; fill_ lets them pass for half types."""
+    """Refuse numbers that the dtype cannot hold; `halves`: also for half types."""
     cdef bint fits
     if code == BOOL or code == F64:
         return 0
@@ -85,7 +86,6 @@ cdef int refuse_repeats(Tensor y) except -1:
 cdef int check_overlap(Tensor y, Tensor x) except -1:
     """Refuse targets that repeat elements, and dense tensors that overlap in part."""
     cdef int64_t last_x, last_y
-    cdef int d
     if not is_contiguous(y):
         refuse_repeats(y)
     if x is None or x.storage != y.storage or x.count == 0 or y.count == 0:
@@ -101,11 +101,11 @@ cdef int check_overlap(Tensor y, Tensor x) except -1:
     return 0
 
 
-cdef int check_out(object out, Tensor result, Tensor a, Tensor b) except -1:
+cdef int check_out(object out, Tensor a, Tensor b) except -1:
     """An out= tensor of ops whose order of reading and writing differ."""
     cdef Tensor y
-    if not isinstance(out, Tensor) or not same_shape(<Tensor>out, result):
-        return 0  # a tensor of another shape is resized
+    if not isinstance(out, Tensor) or (<Tensor>out).count == 0:
+        return 0
     y = <Tensor>out
     refuse_repeats(y)
     if y.storage == a.storage or b is not None and y.storage == b.storage:
@@ -260,8 +260,8 @@ cdef Tensor fill_from(Tensor y, Tensor value):
     """Fill with a 0-d tensor, which may need a gradient."""
     cdef Node node
     if value.rank != 0:
-        raise RuntimeError("fill_ only supports 0-dimension value tensor but got tensor "
-                           f"with {value.rank} dimensions.")
+        raise RuntimeError("fill_ only supports 0-dimension value tensor but got "
+                           f"tensor with {value.rank} dimensions.")
     check_inplace(y)
     node = overwriting(y, value, copy_backward, b"FillBackward3")
     if value.storage == y.storage:
@@ -291,7 +291,8 @@ def fill(Tensor input not None, value):
     cdef Node node = None
     fill_(y, value if x is None else x.detach())
     if is_float(y.code) and (needs_grad(input) or x is not None and needs_grad(x)):
-        node = new_node(copy_backward, b"FillBackward0" if x is None else b"FillBackward1")
+        node = new_node(copy_backward,
+                        b"FillBackward0" if x is None else b"FillBackward1")
         link(node, 0, input)
         if x is not None:
             link_fitted(node, 1, x, y)
@@ -313,7 +314,7 @@ def zero_(Tensor self not None):
 # ---- the diagonal ----
 
 cdef int fill_diagonals(Tensor x, const Number* n, bint wrap) except -1:
-    """Without history; wrapping goes on below the square at the top of a tall matrix."""
+    """Without history; wrapping goes on below the square on top of a tall matrix."""
     cdef int d
     cdef int64_t stride = 0, size = x.sizes[0], width, more
     for d in range(x.rank):

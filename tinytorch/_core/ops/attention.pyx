@@ -14,7 +14,7 @@ from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, tt_parallel_for,
     view_of)
 from tinytorch._core.ops.arithmetic cimport c_add, c_mul, c_mul_number, c_sub
-from tinytorch._core.ops.compare cimport c_gt_number
+from tinytorch._core.ops.compare cimport c_gt_number, c_lt_number
 from tinytorch._core.ops.matmul cimport c_bmm
 from tinytorch._core.ops.rearrange cimport c_triangle
 from tinytorch._core.ops.reduce cimport c_sum
@@ -222,6 +222,7 @@ cdef Tensor for_groups(Tensor g, int64_t groups):
 
 cdef int by_composition(Node node, Tensor gy) except -1:
     cdef Tensor q = saved(node, 0), k = saved(node, 1), v = saved(node, 2), mask, p, gs
+    cdef Tensor some = None
     cdef int64_t groups = k.sizes[1]
     k = for_all_heads(k, q.sizes[1])
     v = for_all_heads(v, q.sizes[1])
@@ -233,7 +234,11 @@ cdef int by_composition(Node node, Tensor gy) except -1:
     if mask is not None:
         p = c_where_number(mask, p, -float("inf")) if mask.code == BOOL else \
             c_add(p, mask)
+        some = c_unsqueeze(c_lt_number(node.context[0], float("inf")), 3)
+        p = c_where_number(some, p, 0)  # a query that attends to nothing would give NaN
     p = c_softmax(p, 3)
+    if some is not None:
+        p = c_mul(p, c_to(some, p.code))
     gs = c_bmm(gy, False, v, True)
     gs = c_mul(p, c_sub(gs, c_sum(c_mul(gs, p), 8, True)))
     gs = c_mul_number(gs, node.f0)

@@ -265,7 +265,8 @@ def batch_norm(Tensor input not None, weight, bias, running_mean, running_var, t
         if input.count == 0:
             return c_clone(input)
         raise IndexError(f"Dimension out of range (expected to be in range of "
-                         f"[-{max(input.rank, 1)}, {max(input.rank - 1, 0)}], but got 1)")
+                         f"[-{max(input.rank, 1)}, {max(input.rank - 1, 0)}], but got "
+                         "1)")
     C = input.sizes[1]
     check_channels("running_mean", m, C)
     check_channels("running_var", r, C)
@@ -360,22 +361,22 @@ def group_norm(Tensor input not None, int64_t num_groups, weight=None, bias=None
     cdef Tensor w = weight, b = bias, p
     cdef int64_t C
     if input.rank < 2:
-        raise RuntimeError("Expected at least 2 dimensions for input tensor but received "
-                           f"{input.rank}")
+        raise RuntimeError("Expected at least 2 dimensions for input tensor but "
+                           f"received {input.rank}")
     C = input.sizes[1]
     if num_groups <= 0:
         raise RuntimeError("Expected num groups to be greater than 0, got "
                            f"{num_groups}")
     if C % num_groups:
         raise RuntimeError(
-            "Expected number of channels in input to be divisible by num_groups, but got "
-            f"input of shape {list(size_of(input))} and num_groups={num_groups}")
+            "Expected number of channels in input to be divisible by num_groups, but "
+            f"got input of shape {list(size_of(input))} and num_groups={num_groups}")
     for name, p in (("weight", w), ("bias", b)):
         if p is not None and (p.rank != 1 or p.count != C):
             raise RuntimeError(
-                f"Expected {name} to be a vector of size equal to the number of channels "
-                f"in input, but got {name} of shape {list(size_of(p))} and input of shape "
-                f"{list(size_of(input))}")
+                f"Expected {name} to be a vector of size equal to the number of "
+                f"channels in input, but got {name} of shape {list(size_of(p))} and "
+                f"input of shape {list(size_of(input))}")
     if not is_float(input.code):
         raise NotImplementedError(
             f"\"GroupNormKernelImpl\" not implemented for '{dtype_word(input.code)}'")

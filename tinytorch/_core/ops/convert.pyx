@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
     Node, attach, gradient_ops, grad_mode, link, link_fitted, new_node, send)
-from tinytorch._core.executor cimport copy_into
+from tinytorch._core.executor cimport copy_new
 from tinytorch._core.ops.shape cimport c_to, contiguous, copy_preserved
 from tinytorch._core.storage cimport CPU, CUDA, META
 from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, empty, operators
@@ -28,7 +28,7 @@ cdef Tensor c_to_device(Tensor x, int device, int index):
         raise NotImplementedError("Cannot copy out of meta tensor; no data!")
     y = empty(x.rank, x.sizes, x.code, device, index)
     if device != META:
-        copy_into(y, contiguous(x))
+        copy_new(y, contiguous(x))
     if x.flags & REQUIRES_GRAD and grad_mode():
         node = new_node(move_backward, b"ToCopyBackward0")
         link(node, 0, x)
@@ -90,12 +90,12 @@ cdef int read_target(tuple args, dict kwargs, dict target) except -1:
                 target["dtype"] = args[1]
                 at = 2
         else:
-            raise_arguments(args)
+            raise_arguments(args, kwargs)
     if n - at > 2:
-        raise_arguments(args)
+        raise_arguments(args, kwargs)
     for value in args[at:]:
         if not isinstance(value, (bool, int)) or isinstance(value, dtype):
-            raise_arguments(args)
+            raise_arguments(args, kwargs)
         target[rest[0]] = value
         rest = rest[1:]
     for name, value in kwargs.items():
@@ -104,13 +104,14 @@ cdef int read_target(tuple args, dict kwargs, dict target) except -1:
         elif name in ("dtype", "device", "non_blocking", "copy", "memory_format"):
             target[name] = value
         else:
-            raise TypeError(f"to() got an unexpected keyword argument '{name}'")
+            raise_arguments(args, kwargs)
     return 0
 
 
-cdef int raise_arguments(tuple args) except -1:
+cdef int raise_arguments(tuple args, dict kwargs) except -1:
     names = ", ".join(["torch.dtype" if isinstance(a, dtype) else type(a).__name__
-                       for a in args])
+                       for a in args] + [f"{k}={type(v).__name__}"
+                                         for k, v in kwargs.items()])
     raise TypeError(
         f"to() received an invalid combination of arguments - got ({names}), but "
         "expected one of:\n * (torch.device device = None, torch.dtype dtype = None, bool "

@@ -1,41 +1,24 @@
 """Tensors from sizes and numbers: zeros, full, arange, linspace, eye and the *_like."""
 
-from libc.math cimport ceil, isfinite
+from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport inference_mode
-from tinytorch._core.executor cimport (
-    Driver, Kernel, Scalar, View, fill_with, register_kernel, run, view_of)
-from tinytorch._core.executor cimport copy_into
+from tinytorch._core.executor cimport copy_new, fill_new
 from tinytorch._core.ops.elementwise cimport Number, as_number, deliver
-from tinytorch._core.ops.shape cimport (
-    dtype_word, empty_preserved, read_int, read_sizes, unpack)
+from tinytorch._core.ops.shape cimport empty_preserved, read_int, read_sizes, unpack
 from tinytorch._core.storage cimport resize
 from tinytorch._core.tensor cimport (
     INFERENCE, REQUIRES_GRAD, Tensor, empty, item, set_sizes, view)
-from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
-    BF16, BOOL, BOOLS, COMPUTE_F32, COMPUTE_F64, COMPUTE_I64, F16, F32, F64, FLOATS, I16,
-    I32, I64, I8, INTEGERS, MAX_DIMS, U8, category_of, compute_of, dtype_of,
+    BOOL, BOOLS, F16, F32, F64, FLOATS, I64, MAX_DIMS, U8, dtype_of,
     get_default_dtype_code, is_float, itemsize, parse_device, parse_dtype)
 
 __all__ = [
     "empty", "empty_like", "empty_strided", "zeros", "zeros_like", "ones", "ones_like",
-    "full", "full_like", "arange", "range", "linspace", "logspace", "eye",
-    "tril_indices", "triu_indices", "scalar_tensor", "empty_permuted"]
+    "full", "full_like", "eye", "tril_indices", "triu_indices", "scalar_tensor",
+    "empty_permuted"]
 METHODS = ["new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided"]
-
-cdef extern from "sequence.h" nogil:
-    void (*tt_parallel_for)(void (*)(void*, int64_t, int64_t) noexcept nogil, void*,
-                            int64_t, int64_t) noexcept nogil
-    int sequence_driver(const KernelCall* call)
-    void** sequence_functions
-    ctypedef struct KernelCall:
-        pass
-
-tt_parallel_for = parallel_for
-cdef Kernel* SEQUENCE = register_kernel(
-    "sequence", <Driver>sequence_driver, sequence_functions)
 
 
 # ---- what factories have in common ----
@@ -125,7 +108,7 @@ cdef object filled(str name, tuple args, object size, double value, object out,
     cdef Tensor y = make(rank, sizes, (<Tensor?>out).dtype if out is not None and
                          dtype is None else dtype, device, layout, pin_memory,
                          get_default_dtype_code())
-    fill_with(y, value, <int64_t>value)
+    fill_new(y, value, <int64_t>value)
     return finish(<Tensor>deliver(y, out), requires_grad)
 
 
@@ -204,7 +187,7 @@ cdef int fill_checked(Tensor y, const Number* n) except -1:
     if not fits:
         raise RuntimeError(
             f"value cannot be converted to type {c_names[code]} without overflow")
-    fill_with(y, f, (f != 0 if n.category == FLOATS else n.i != 0) if code == BOOL
+    fill_new(y, f, (f != 0 if n.category == FLOATS else n.i != 0) if code == BOOL
               else n.i)
     return 0
 
@@ -263,7 +246,7 @@ def zeros_like(Tensor input not None, *, dtype=None, layout=None, device=None,
                pin_memory=False, requires_grad=False, memory_format=None):
     """Return zeros of the input's shape, dtype and device."""
     cdef Tensor y = make_like(input, dtype, device, layout, pin_memory, memory_format)
-    fill_with(y, 0, 0)
+    fill_new(y, 0, 0)
     return finish(y, requires_grad)
 
 
@@ -271,7 +254,7 @@ def ones_like(Tensor input not None, *, dtype=None, layout=None, device=None,
               pin_memory=False, requires_grad=False, memory_format=None):
     """Return ones of the input's shape, dtype and device."""
     cdef Tensor y = make_like(input, dtype, device, layout, pin_memory, memory_format)
-    fill_with(y, 1, 1)
+    fill_new(y, 1, 1)
     return finish(y, requires_grad)
 
 
@@ -305,7 +288,7 @@ def new_zeros(Tensor self not None, *args, size=None, dtype=None, device=None,
     """Return zeros of the given size, with self's dtype and device."""
     cdef Tensor y = new_from("new_zeros", self, args, size, dtype, device, layout,
                              pin_memory)
-    fill_with(y, 0, 0)
+    fill_new(y, 0, 0)
     return finish(y, requires_grad)
 
 
@@ -314,7 +297,7 @@ def new_ones(Tensor self not None, *args, size=None, dtype=None, device=None,
     """Return ones of the given size, with self's dtype and device."""
     cdef Tensor y = new_from("new_ones", self, args, size, dtype, device, layout,
                              pin_memory)
-    fill_with(y, 1, 1)
+    fill_new(y, 1, 1)
     return finish(y, requires_grad)
 
 
@@ -381,177 +364,26 @@ def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=Non
                    requires_grad=False, pin_memory=False):
     """Return an unset tensor whose dimensions lie in memory in the given order."""
     cdef list strides = [0] * len(size)
+    cdef int i, n = len(size)
     step = 1
-    if sorted(physical_layout) != list(builtin_range(len(size))):
-        raise RuntimeError("Number of dimensions in size does not match the length of the "
-                           "physical_layout")
+    if len(physical_layout) != n:
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the "
+            f"physical_layout; i.e. len(size) = {n} is not equal to "
+            f"len(physical_layout) = {len(physical_layout)}")
+    for i in range(n):
+        if not 0 <= physical_layout[i] < n:
+            raise RuntimeError(
+                f"Dimension out of range (expected to be between 0 and {n - 1}, but got "
+                f"{physical_layout[i]} at index {i}).  NB: negative dims not currently "
+                "supported; file an issue if you want it.")
+    if len(set(physical_layout)) != n:
+        raise RuntimeError("Duplicate dim not allowed")
     for d in reversed(physical_layout):
         strides[d] = step
         step *= size[d]
     return empty_strided(size, strides, dtype=dtype, layout=layout, device=device,
                          requires_grad=requires_grad, pin_memory=pin_memory)
-
-
-builtin_range = range
-
-
-# ---- sequences ----
-
-cdef int put(Scalar* s, const Number* n, int compute) noexcept:
-    if compute == COMPUTE_I64:
-        s.i = n.i
-    else:
-        s.f = n.f
-    return 0
-
-
-cdef Tensor sequence(int64_t count, object dtype, int code, object device, object layout,
-                     object pin_memory, const Number* first, double step, int64_t whole,
-                     const Number* last):
-    """first + i step; with `last` closed, then it is exact at both ends."""
-    cdef Tensor y = make(1, &count, dtype, device, layout, pin_memory, code)
-    cdef Scalar[4] s
-    cdef View v
-    cdef int compute = compute_of[y.code]
-    if compute == COMPUTE_F32 and last == NULL:
-        compute = COMPUTE_F64  # i * step of many elements needs more than 24 bits
-    if compute == COMPUTE_I64 and last != NULL:
-        compute = COMPUTE_F64
-    put(&s[0], first, compute)
-    if compute == COMPUTE_I64:
-        s[1].i = whole
-    else:
-        s[1].f = step
-    s[2].f = 0
-    s[3].i = last != NULL
-    if last != NULL:
-        put(&s[2], last, compute)
-    view_of(&v, y)
-    run(SEQUENCE, &v, 1, 1, s, 4, compute, y.storage.device)
-    return y
-
-
-def arange(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None,
-           pin_memory=False, requires_grad=False):
-    """Return the numbers from start to below end in steps.
-
-    Example:
-        >>> arange(1, 7, 2).tolist()
-        [1, 3, 5]
-    """
-    cdef Number a, b, c
-    cdef double count
-    cdef int code
-    cdef Tensor y
-    if end is None:
-        start, end = 0, start
-    read_number(start, &a, "arange(): argument 'start'")
-    read_number(end, &b, "arange(): argument 'end'")
-    read_number(step, &c, "arange(): argument 'step'")
-    if dtype is None and out is not None:
-        dtype = (<Tensor?>out).dtype
-    code = parse_dtype(dtype, get_default_dtype_code() if FLOATS in (
-        a.category, b.category, c.category) else I64)
-    if code == BOOL:
-        raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
-    if c.f == 0:
-        raise RuntimeError("step must be nonzero")
-    if not (isfinite(a.f) and isfinite(b.f)):
-        raise RuntimeError(f"unsupported range: {number_text(start)} -> "
-                           f"{number_text(end)}")
-    if (c.f > 0 and b.f < a.f) or (c.f < 0 and b.f > a.f):
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    if code == I64:  # cuts what it is given to integers first, unlike the other dtypes
-        if c.i == 0:
-            raise RuntimeError("step must be nonzero")
-        count = (b.i - a.i + c.i - (1 if c.i > 0 else -1)) // c.i
-    else:
-        count = ceil((b.f - a.f) / c.f)
-    if not count < 9e18:
-        raise RuntimeError("invalid size, possible overflow?")
-    y = sequence(<int64_t>count, None, code, device, layout, pin_memory, &a, c.f, c.i,
-                 NULL)
-    return finish(<Tensor>deliver(y, out), requires_grad)
-
-
-cdef str number_text(object value):
-    return format(float(value), "g")
-
-
-def range_(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None,
-           pin_memory=False, requires_grad=False):
-    """Return the numbers from start to end, both included, in steps."""
-    cdef Number a, b, c
-    cdef int64_t count
-    cdef Tensor y
-    if end is None:
-        raise TypeError("range() missing 1 required positional arguments: \"end\"")
-    read_number(start, &a, "range(): argument 'start'")
-    read_number(end, &b, "range(): argument 'end'")
-    read_number(step, &c, "range(): argument 'step'")
-    if c.f == 0:
-        raise RuntimeError("step must be nonzero")
-    if not (isfinite(a.f) and isfinite(b.f)):
-        raise RuntimeError(f"unsupported range: {number_text(start)} -> "
-                           f"{number_text(end)}")
-    if (c.f > 0 and b.f < a.f) or (c.f < 0 and b.f > a.f):
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    count = <int64_t>((b.f - a.f) / c.f) + 1
-    y = sequence(count, dtype, get_default_dtype_code(), device, layout, pin_memory, &a,
-                 c.f, c.i, NULL)
-    return finish(<Tensor>deliver(y, out), requires_grad)
-
-
-cdef int64_t read_steps(object steps, str name) except -1:
-    cdef int64_t count = read_int(steps, name, "steps")
-    if count < 0:
-        raise RuntimeError("number of steps must be non-negative")
-    return count
-
-
-cdef double rounded(double step, int code) except? -1:
-    """The step as the halves have it: their sequences are made of multiples of that."""
-    cdef Tensor held
-    if code != F16 and code != BF16:
-        return step
-    held = empty(0, NULL, code)
-    fill_with(held, step, 0)
-    return item(held)
-
-
-def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None,
-             pin_memory=False, requires_grad=False):
-    """Return `steps` evenly spaced numbers from start to end, both included.
-
-    Example:
-        >>> linspace(0, 1, 3).tolist()
-        [0.0, 0.5, 1.0]
-    """
-    cdef Number a, b
-    cdef int64_t count = read_steps(steps, "linspace")
-    cdef double step
-    cdef Tensor y
-    read_number(start, &a, "linspace(): argument 'start'")
-    read_number(end, &b, "linspace(): argument 'end'")
-    step = (b.f - a.f) / (count - 1) if count > 1 else 0
-    if count == 1:
-        b = a
-    step = rounded(step, parse_dtype(dtype, get_default_dtype_code()))
-    y = sequence(count, dtype, get_default_dtype_code(), device, layout, pin_memory, &a,
-                 step, 0, &b)
-    return finish(<Tensor>deliver(y, out), requires_grad)
-
-
-def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None,
-             device=None, pin_memory=False, requires_grad=False):
-    """Return base ** linspace(start, end, steps)."""
-    cdef Tensor exponents = linspace(start, end, steps, dtype=dtype_of(F64),
-                                     layout=layout, pin_memory=pin_memory, device=device)
-    cdef Tensor powers = <Tensor?>(float(base) ** exponents)
-    cdef Tensor y = make(1, powers.sizes, dtype, device, None, False,
-                         get_default_dtype_code())
-    copy_into(y, powers)
-    return finish(<Tensor>deliver(y, out), requires_grad)
 
 
 # ---- patterns ----
@@ -570,10 +402,10 @@ def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, pin_memory
         raise RuntimeError(f"m must be greater or equal to 0, got {sizes[1]}")
     y = make(2, sizes, (<Tensor?>out).dtype if out is not None and dtype is None
              else dtype, device, layout, pin_memory, get_default_dtype_code())
-    fill_with(y, 0, 0)
+    fill_new(y, 0, 0)
     count = min(sizes[0], sizes[1])
     step = sizes[1] + 1
-    fill_with(view(y, 1, &count, &step, 0), 1, 1)
+    fill_new(view(y, 1, &count, &step, 0), 1, 1)
     return finish(<Tensor>deliver(y, out), requires_grad)
 
 
@@ -586,7 +418,7 @@ cdef Tensor pairs(list rows, list columns, object dtype, object device, object l
     sizes[1] = len(rows)
     y = make(2, sizes, dtype, device, layout, pin_memory, I64)
     if from_data is not None:
-        copy_into(y, <Tensor>from_data)
+        copy_new(y, <Tensor>from_data)
     return y
 
 
@@ -595,10 +427,10 @@ def tril_indices(row, col, offset=0, *, dtype=None, layout=None, device=None,
     """Return the places (2, N) on and below a diagonal of a (row, col) matrix."""
     check_matrix(row, col)
     rows, columns = [], []
-    for i in builtin_range(row):
+    for i in range(row):
         n = min(max(i + offset + 1, 0), col)
         rows += [i] * n
-        columns += builtin_range(n)
+        columns += range(n)
     return pairs(rows, columns, dtype, device, layout, pin_memory)
 
 
@@ -607,10 +439,10 @@ def triu_indices(row, col, offset=0, *, dtype=None, layout=None, device=None,
     """Return the places (2, N) on and above a diagonal of a (row, col) matrix."""
     check_matrix(row, col)
     rows, columns = [], []
-    for i in builtin_range(row):
+    for i in range(row):
         first = min(max(i + offset, 0), col)
         rows += [i] * (col - first)
-        columns += builtin_range(first, col)
+        columns += range(first, col)
     return pairs(rows, columns, dtype, device, layout, pin_memory)
 
 
@@ -633,7 +465,5 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False,
     return finish(y, requires_grad)
 
 
-# The names that would hide something else in this module until its end.
-globals()["empty"] = empty_factory
-globals()["range"] = range_
-empty_factory.__name__, range_.__name__ = "empty", "range"
+globals()["empty"] = empty_factory  # here the name means the C function
+empty_factory.__name__ = "empty"

@@ -73,7 +73,8 @@ cdef int check_classes(Tensor x, Tensor target, Tensor weight) except -1:
             f"Expected input batch_size ({x.sizes[0]}) to match target batch_size "
             f"({target.sizes[0] if target.rank else 1}).")
     if x.rank <= 2 and target.rank > 1:
-        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not "
+                           "supported")
     if x.rank == 1 and target.count != 1:
         raise RuntimeError(
             f"size mismatch (got input: {list(size_of(x))}, target: "

@@ -238,8 +238,8 @@ def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None,
            layout=None, device=None, pin_memory=False, requires_grad=False):
     """Return normally distributed numbers.
 
-    `mean` or `std` or both are tensors, whose elements each draw one number; or both are
-    numbers, and `size` is given.
+    `mean` or `std` or both are tensors, whose elements each draw one number; or both
+    are numbers, and `size` is given.
     """
     cdef Tensor y
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):

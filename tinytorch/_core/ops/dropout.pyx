@@ -22,13 +22,15 @@ from tinytorch._core.types cimport BOOL, F64, MAX_DIMS, is_float, itemsize
 from tinytorch._core.ops.activation import leaky_relu, leaky_relu_
 from tinytorch._core.types import bool_
 
-__all__ = ["dropout", "dropout_", "feature_dropout", "feature_dropout_", "alpha_dropout",
-           "alpha_dropout_", "feature_alpha_dropout", "feature_alpha_dropout_",
-           "native_dropout", "rrelu", "rrelu_"]
+__all__ = [
+    "dropout", "dropout_", "feature_dropout", "feature_dropout_", "alpha_dropout",
+    "alpha_dropout_", "feature_alpha_dropout", "feature_alpha_dropout_",
+    "native_dropout", "rrelu", "rrelu_"]
 
 cdef extern from "random.h" nogil:
     enum: TT_RANDOM_BLOCK
-    void dropout_block(int dtype, char* y, char* m, const char* x, int64_t n, double keep)
+    void dropout_block(int dtype, char* y, char* m, const char* x, int64_t n,
+                       double keep)
     int64_t rrelu_draws(int dtype, const char* x, int64_t n)
     void rrelu_block(int dtype, char* y, char* noise, const char* x, const double* u,
                      int64_t n, const Scalar* s)
@@ -66,8 +68,8 @@ cdef int rrelu_driver(const KernelCall* call) noexcept nogil:
         x = call.operand[2].data + i * size
         fill(<Rng*>call.scalar[0].i, DRAW_UNIFORM, F64, u, rrelu_draws(y.dtype, x, n),
              unit)
-        rrelu_block(y.dtype, y.data + i * size, call.operand[1].data + i * size, x, u, n,
-                    call.scalar + 1)
+        rrelu_block(y.dtype, y.data + i * size, call.operand[1].data + i * size, x, u,
+                    n, call.scalar + 1)
         i += n
     return TT_OK
 
@@ -87,8 +89,8 @@ cdef double read_probability(object p) except? -1:
 
 cdef int check_dtype(Tensor x) except -1:
     if not is_float(x.code):
-        raise RuntimeError(f"result type Float can't be cast to the desired output type "
-                           f"{dtype_word(x.code)}")
+        raise RuntimeError(f"result type Float can't be cast to the desired output "
+                           f"type {dtype_word(x.code)}")
     return 0
 
 
@@ -133,7 +135,8 @@ cdef Tensor feature_noise(Tensor x):
     cdef int64_t[MAX_DIMS] sizes
     cdef int d
     if x.rank < 2:
-        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+        raise RuntimeError(
+            "Feature dropout requires at least 2 dimensions in the input")
     for d in range(x.rank):
         sizes[d] = x.sizes[d] if d < 2 else 1
     return empty_beside(x, x.rank, sizes, x.code)
@@ -268,7 +271,8 @@ cdef object randomised(Tensor x, object lower, object upper, bint training,
     cdef double low = read_float(lower, "rrelu", "lower")
     cdef double high = read_float(upper, "rrelu", "upper")
     if not low <= high:
-        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
+        raise RuntimeError(
+            "Lower bound should be less than or equal to the upper bound")
     if not is_float(x.code):
         raise NotImplementedError(
             f"\"rrelu_with_noise_out_cpu\" not implemented for '{dtype_word(x.code)}'")

@@ -14,7 +14,7 @@ from libc.string cimport memcpy
 from tinytorch._core.autograd cimport (
     Node, attach, check_inplace, grad_mode, inference_mode, rebase)
 from tinytorch._core.executor cimport (
-    OUT_BOOL, Kernel, Scalar, View, copy_into, fill_with, immediate, run, view_of)
+    OUT_BOOL, Kernel, Scalar, View, copy_into, fill_new, immediate, run, view_of)
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport (
     INFERENCE, REQUIRES_GRAD, Tensor, empty, empty_as, empty_beside, is_contiguous, item,
@@ -335,15 +335,20 @@ cdef Tensor ternary(const Kernel* kernel, int rule, Tensor a, Tensor b, Tensor c
 
 cdef int result_of_three(Tensor a, Tensor b, Tensor c) noexcept:
     cdef int strong = -1, weak = -1
-    cdef Tensor x
-    for x in (a, b, c):
-        if x.rank:
-            strong = x.code if strong < 0 else promote(strong, x.code)
-        else:
-            weak = x.code if weak < 0 else promote(weak, x.code)
+    if a.code == b.code and a.code == c.code:
+        return a.code
+    weigh(a, &strong, &weak)
+    weigh(b, &strong, &weak)
+    weigh(c, &strong, &weak)
     if strong < 0:
         return weak
     return strong if weak < 0 else combine(strong, weak)
+
+
+cdef void weigh(Tensor x, int* strong, int* weak) noexcept:
+    """Take x's dtype into that of the operands with dimensions, or of those without."""
+    cdef int* rank = strong if x.rank else weak
+    rank[0] = x.code if rank[0] < 0 else promote(rank[0], x.code)
 
 
 # ---- results ----
@@ -357,7 +362,7 @@ cdef Tensor as_tensor(object value, Tensor like):
     if not as_number(value, &n):
         raise TypeError(f"expected a Tensor or a number, got {type(value).__name__}")
     y = empty_beside(like, 0, NULL, code_with_number(like, &n))
-    fill_with(y, n.f, n.i)
+    fill_new(y, n.f, n.i)
     return y
 
 

@@ -20,7 +20,7 @@ from tinytorch._core.ops.reduce cimport (
 from tinytorch._core.ops.shape cimport c_reshape, c_to, c_unsqueeze
 from tinytorch._core.tensor cimport Tensor
 from tinytorch._core.threads cimport parallel_for
-from tinytorch._core.types cimport BOOL, I64, compute_of
+from tinytorch._core.types cimport BF16, BOOL, F16, F32, I64, compute_of
 
 from tinytorch._core.return_types import named_result
 
@@ -60,17 +60,23 @@ cdef Tensor c_amin(Tensor x, uint64_t dims=<uint64_t>ALL_DIMS, bint keepdim=Fals
 cdef int amax_backward(Node node, Tensor gy) except -1:
     """gx = gy / k where x is y; k such elements share an output"""
     cdef Tensor y = restored(node, saved(node, 1))
-    cdef Tensor mask = c_to(c_eq(saved(node, 0), y), gy.code)
-    cdef Tensor k = c_sum(mask, <uint64_t>node.i0, True)
-    return send(node, 0, c_mul(mask, c_div(restored(node, gy), k)))
+    return send(node, 0, shared_out(c_eq(saved(node, 0), y), restored(node, gy),
+                                    <uint64_t>node.i0, True))
+
+
+cdef Tensor shared_out(Tensor same, Tensor gy, uint64_t dims, bint keepdim):
+    """gy divided among the elements that tie; half types cannot count beyond 65504."""
+    cdef int code = F32 if gy.code in (F16, BF16) else gy.code
+    cdef Tensor mask = c_to(same, code)
+    cdef Tensor each = c_div(c_to(gy, code), c_sum(mask, dims, keepdim))
+    return c_to(c_mul(mask, each), gy.code)
 
 
 cdef int share_evenly(Node node, Tensor gy) except -1:
     """As amax, where NaN equals NaN"""
     cdef Tensor x = saved(node, 0), y = saved(node, 1)
     cdef Tensor same = c_logical_or(c_eq(x, y), c_logical_and(c_isnan(x), c_isnan(y)))
-    cdef Tensor mask = c_to(same, gy.code)
-    return send(node, 0, c_mul(mask, c_div(gy, c_sum(mask))))
+    return send(node, 0, shared_out(same, gy, <uint64_t>ALL_DIMS, False))
 
 
 cdef Tensor whole(const Kernel* kernel, const char* title, Tensor x):
@@ -156,8 +162,8 @@ cdef int check_lines(str name, Tensor x, uint64_t dims, bint colon=True) except 
                " Specify the reduction dim with the 'dim' argument."))
     for d in range(x.rank):
         if dims >> d & 1 and x.sizes[d] == 0:
-            raise IndexError(f"{name}{'()' if colon else ''}: Expected reduction dim {d} "
-                             "to have non-zero size.")
+            raise IndexError(f"{name}{'()' if colon else ''}: Expected reduction dim "
+                             f"{d} to have non-zero size.")
     return 0
 
 
@@ -177,7 +183,8 @@ cdef object extrema(str name, Tensor x, object dim, object keepdim, object out):
     cdef int d = dim_of(dim, x.rank)
     check_lines(name, x, <uint64_t>1 << d)
     title = b"MaxBackward0" if most else b"MinBackward0"
-    return along_dim(kernel, title, MaxResult if most else MinResult, x, d, keepdim, out)
+    return along_dim(kernel, title, MaxResult if most else MinResult, x, d, keepdim,
+                     out)
 
 
 cdef object arguments(str name, Tensor x, object dim, object keepdim, object out):
@@ -201,8 +208,8 @@ cdef object arguments(str name, Tensor x, object dim, object keepdim, object out
     return deliver(argument(kernel, x, d, keepdim), out)
 
 
-cdef tuple c_words = ("float", "double", "c10::Half", "c10::BFloat16", "long int", "int",
-                      "short int", "signed char", "unsigned char", "bool")
+cdef tuple c_words = ("float", "double", "c10::Half", "c10::BFloat16", "long int",
+                      "int", "short int", "signed char", "unsigned char", "bool")
 
 
 cdef str c_word(Tensor x):
@@ -260,8 +267,8 @@ def aminmax(Tensor input not None, *, dim=None, keepdim=False, out=None, axis=No
         dims = <uint64_t>1 << dim_of(dim, input.rank)
         check_lines("aminmax", input, dims, False)
     elif input.count == 0:
-        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as "
-                           "the operation has no identity.")
+        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension "
+                           "as the operation has no identity.")
     for target in out or ():
         if (<Tensor?>target).code != input.code:
             raise RuntimeError(
@@ -273,8 +280,8 @@ def aminmax(Tensor input not None, *, dim=None, keepdim=False, out=None, axis=No
 
 def max(Tensor input not None, dim=None, keepdim=False, *, other=None, out=None,
         axis=None, keepdims=None):
-    """Return the largest element of all; or, along `dim`, the largest and their indices;
-    or, given another tensor, the larger of each two elements.
+    """Return the largest element of all; or, along `dim`, the largest and their
+    indices; or, given another tensor, the larger of each two elements.
 
     Example:
         >>> max(tensor([[1.0, 4.0], [3.0, 2.0]]), 1).indices.tolist()

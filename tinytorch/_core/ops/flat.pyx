@@ -65,11 +65,11 @@ cdef int take_backward(Node node, Tensor gy) except -1:
     """dx = 0, plus dy wherever an index points"""
     cdef int64_t[MAX_DIMS] sizes
     cdef int64_t n = 1
+    cdef Tensor index = saved(node, 0)
     cdef int d, rank = saved_sizes(node, sizes)
     for d in range(rank):
         n *= sizes[d]
-    send(node, 0, c_reshape(index_embed(gy, 1, &n, [contiguous(saved(node, 0))]), rank,
-                            sizes))
+    send(node, 0, c_reshape(index_embed(gy, 1, &n, [contiguous(index)]), rank, sizes))
     return 0
 
 
@@ -78,7 +78,7 @@ def take(Tensor input not None, Tensor index not None, *, out=None):
     cdef Tensor y
     check_long(index, "take")
     y = c_take(input, index)
-    check_out(out, y, input, index)
+    check_out(out, input, index)
     return deliver(y, out)
 
 
@@ -89,12 +89,13 @@ cdef Tensor put_into(Tensor x, Tensor index, Tensor source, bint accumulate,
     check_long(index, "put_")
     if x.code != source.code:
         raise RuntimeError(
-            "put_(): self and source expected to have the same dtype, but got self.dtype "
-            f"= {dtype_word(x.code)} and source.dtype = {dtype_word(source.code)}")
+            "put_(): self and source expected to have the same dtype, but got "
+            f"self.dtype = {dtype_word(x.code)} and source.dtype = "
+            f"{dtype_word(source.code)}")
     if index.count != source.count:
         raise IndexError(
-            "put_(): Expected source and index to have the same number of elements, but "
-            f"got source.numel() = {source.count}, index.numel() = {index.count}")
+            "put_(): Expected source and index to have the same number of elements, "
+            f"but got source.numel() = {source.count}, index.numel() = {index.count}")
     if in_place:
         check_inplace(x)
         check_overlap(x, source)
@@ -123,8 +124,8 @@ cdef Tensor put_into(Tensor x, Tensor index, Tensor source, bint accumulate,
 cdef int put_backward(Node node, Tensor gy) except -1:
     """dx = dy, 0 where it was overwritten; dv = dy where the indices point"""
     cdef int64_t[MAX_DIMS] sizes
-    cdef int rank = saved_sizes(node, sizes)
     cdef Tensor index = saved(node, 0)
+    cdef int rank = saved_sizes(node, sizes)
     if wants(node, 0):
         send(node, 0, gy if node.f0 else put_into(
             gy, index, zeros(index.rank, index.sizes, gy, gy.code), False, False))

@@ -14,8 +14,8 @@ from tinytorch._core.ops.compare cimport c_isnan, c_logical_not
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.pointwise cimport c_exp
 from tinytorch._core.ops.reduce cimport (
-    ALL_DIMS, c_reduced, c_sum, dim_of, dims_of, named_dims, out_code, reduce_node, reduced,
-    reduction, restored, spread_over)
+    ALL_DIMS, c_reduced, c_sum, dim_of, dims_of, named_dims, out_code, reduce_node,
+    reduced, reduction, restored, spread_over)
 from tinytorch._core.ops.scan cimport c_recurrence
 from tinytorch._core.ops.shape cimport c_reshape, c_to, dtype_word
 from tinytorch._core.tensor cimport Tensor
@@ -30,7 +30,8 @@ SPECIAL = ["logsumexp"]
 cdef extern from *:
     """
     #include "reductions.h"
-    TT_REDUCTIONS(prod) TT_REDUCTIONS(any) TT_REDUCTIONS(all) TT_REDUCTIONS(count_nonzero)
+    TT_REDUCTIONS(prod) TT_REDUCTIONS(any) TT_REDUCTIONS(all)
+    TT_REDUCTIONS(count_nonzero)
     TT_FLOAT_REDUCTIONS(logsumexp) TT_FLOAT_REDUCTIONS(nansum)
     TT_REDUCTIONS(amax)
     """
@@ -56,9 +57,11 @@ cdef Kernel* PEAK = reduction("amax", amax_reductions)
 cdef Tensor c_prod(Tensor x, int dim, bint keepdim, int code):
     """Over one dimension, or over all if dim is -1."""
     x = c_to(x, code)
-    return c_reduced(PROD, prod_backward, b"ProdBackward0" if dim < 0 else b"ProdBackward1",
-                     x, <uint64_t>ALL_DIMS if dim < 0 else <uint64_t>1 << dim, keepdim,
-                     code, True)
+    if dim < 0:
+        return c_reduced(PROD, prod_backward, b"ProdBackward0", x, <uint64_t>ALL_DIMS,
+                         keepdim, code, True)
+    return c_reduced(PROD, prod_backward, b"ProdBackward1", x, <uint64_t>1 << dim,
+                     keepdim, code, True)
 
 
 cdef int prod_backward(Node node, Tensor gy) except -1:
@@ -73,7 +76,8 @@ cdef int prod_backward(Node node, Tensor gy) except -1:
             dim += 1
     others = c_mul(c_recurrence(line, None, dim, False, True),
                    c_recurrence(line, None, dim, True, True))
-    return send(node, 0, c_mul(spread_over(node, gy), c_reshape(others, x.rank, x.sizes)))
+    return send(node, 0, c_mul(spread_over(node, gy), c_reshape(others, x.rank,
+                                                                x.sizes)))
 
 
 # ---- nansum ----
@@ -82,8 +86,8 @@ cdef Tensor c_nansum(Tensor x, uint64_t dims, bint keepdim, int code):
     if not is_float(x.code):
         return c_sum(x, dims, keepdim, code)
     x = c_to(x, code)
-    return c_reduced(NANSUM, nansum_backward, b"NansumBackward0", x, dims, keepdim, code,
-                     True)
+    return c_reduced(NANSUM, nansum_backward, b"NansumBackward0", x, dims, keepdim,
+                     code, True)
 
 
 cdef int nansum_backward(Node node, Tensor gy) except -1:
@@ -94,7 +98,8 @@ cdef int nansum_backward(Node node, Tensor gy) except -1:
 
 # ---- truth values and counts ----
 
-cdef Tensor counted(const Kernel* kernel, Tensor x, uint64_t dims, bint keepdim, int code):
+cdef Tensor counted(const Kernel* kernel, Tensor x, uint64_t dims, bint keepdim,
+                    int code):
     return reduced(kernel, x, dims, keepdim, code, compute_of[x.code])
 
 

@@ -60,8 +60,9 @@ cdef str c_name(int code):
     return (<str>c_names[code])
 
 
-cdef tuple c_names = ("float", "double", "c10::Half", "c10::BFloat16", "long int", "int",
-                      "short int", "signed char", "unsigned char", "bool")
+cdef tuple c_names = (
+    "float", "double", "c10::Half", "c10::BFloat16", "long int", "int", "short int",
+    "signed char", "unsigned char", "bool")
 
 
 cdef int refuse_index(Tensor x, int dim, Tensor index) except -1:
@@ -101,9 +102,10 @@ cdef Tensor c_gather(Tensor x, int dim, Tensor index):
 cdef int gather_backward(Node node, Tensor gy) except -1:
     """dx = 0, plus dy wherever an index points"""
     cdef int64_t[MAX_DIMS] sizes
+    cdef Tensor index = saved(node, 0), gx
     cdef int rank = saved_sizes(node, sizes)
-    send(node, 0, c_scatter_add(zeros(rank, sizes, gy, gy.code), <int>node.f0,
-                                saved(node, 0), gy, True))
+    gx = zeros(rank, sizes, gy, gy.code)
+    send(node, 0, c_scatter_add(gx, <int>node.f0, index, gy, True))
     return 0
 
 
@@ -139,14 +141,15 @@ def gather(Tensor input not None, dim, Tensor index not None, *, sparse_grad=Fal
         raise NotImplementedError("gather(): sparse gradients are not supported")
     check_gather(input, d, index)
     if isinstance(out, Tensor) and (<Tensor>out).code != input.code:
-        raise RuntimeError(f"Expected out tensor to have dtype {c_name(input.code)}, but "
-                           f"got {c_name((<Tensor>out).code)} instead")
+        raise RuntimeError(f"Expected out tensor to have dtype {c_name(input.code)}, "
+                           f"but got {c_name((<Tensor>out).code)} instead")
     y = c_gather(input, d, index)
-    check_out(out, y, input, index)
+    check_out(out, input, index)
     return deliver(y, out)
 
 
-def take_along_dim(Tensor input not None, Tensor indices not None, dim=None, *, out=None):
+def take_along_dim(Tensor input not None, Tensor indices not None, dim=None, *,
+                   out=None):
     """Return the elements at `indices` along `dim`; other dimensions broadcast.
 
     Indices are taken modulo the dimension's size, as PyTorch does.
@@ -155,8 +158,8 @@ def take_along_dim(Tensor input not None, Tensor indices not None, dim=None, *, 
     cdef int d, k, rank
     cdef Tensor x = input, index = indices
     if indices.code != I64:
-        raise RuntimeError("torch.take_along_dim(): dtype of indices should be Long but "
-                           f"got {dtype_word(indices.code)}")
+        raise RuntimeError("torch.take_along_dim(): dtype of indices should be Long "
+                           f"but got {dtype_word(indices.code)}")
     if dim is None:
         x = c_reshape(x, 1, &x.count)
         index = c_reshape(index, 1, &index.count)
@@ -202,8 +205,8 @@ cdef int check_scatter(Tensor x, int dim, Tensor index, Tensor source) except -1
         raise RuntimeError("Index tensor must have the same number of dimensions as "
                            "self tensor")
     if source is not None and max(source.rank, 1) != max(index.rank, 1):
-        raise RuntimeError("Index tensor must have the same number of dimensions as src "
-                           "tensor")
+        raise RuntimeError("Index tensor must have the same number of dimensions as "
+                           "src tensor")
     for d in range(index.rank):
         if d != dim and index.sizes[d] > (x.sizes[d] if x.rank else 1):
             fits = False
@@ -321,7 +324,8 @@ cdef int scatter_backward(Node node, Tensor gy) except -1:
     return 0
 
 
-cdef Tensor c_scatter_add(Tensor x, int dim, Tensor index, Tensor source, bint in_place):
+cdef Tensor c_scatter_add(Tensor x, int dim, Tensor index, Tensor source,
+                          bint in_place):
     cdef Node node = None
     if in_place:
         check_inplace(x)
@@ -355,8 +359,10 @@ cdef Tensor scatter_number(Tensor x, int dim, Tensor index, const Number* n, int
     value = empty_beside(x, 0, NULL, x.code)
     fill_number(value, n)
     if needs_grad(x):
-        node = new_node(scatter_number_backward if mode == SCATTER_SET else no_derivative,
-                        b"ScatterBackward1" if mode == SCATTER_SET else b"NotImplemented")
+        if mode == SCATTER_SET:
+            node = new_node(scatter_number_backward, b"ScatterBackward1")
+        else:
+            node = new_node(no_derivative, b"NotImplemented")
         link(node, 0, x)
         save(node, 0, index)
         node.i0 = dim
@@ -397,16 +403,17 @@ cdef Tensor scatter_any(Tensor x, object dim, Tensor index, object src, object v
     if not isinstance(src, Tensor):
         if src is absent or not as_number(src, &n):
             raise TypeError("scatter() received an invalid combination of arguments: "
-                            "expected (int dim, Tensor index, Tensor src or Number value)")
+                            "expected (int dim, Tensor index, Tensor src or Number "
+                            "value)")
         check_scatter(x, d, index, None)
         return scatter_number(x, d, index, &n, mode, in_place)
     check_scatter(x, d, index, <Tensor>src)
     if mode == SCATTER_SET:
         return c_scatter(x, d, index, <Tensor>src, in_place)
     warnings.warn(
-        "The reduce argument of torch.scatter with Tensor src is deprecated and will be "
-        "removed in a future PyTorch release. Use torch.scatter_reduce instead for more "
-        "reduction options.", UserWarning, stacklevel=2)
+        "The reduce argument of torch.scatter with Tensor src is deprecated and will "
+        "be removed in a future PyTorch release. Use torch.scatter_reduce instead for "
+        "more reduction options.", UserWarning, stacklevel=2)
     if in_place:
         check_inplace(x)
         check_overlap(x, <Tensor>src)

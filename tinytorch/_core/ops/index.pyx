@@ -9,13 +9,14 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.slice cimport PySlice_Check
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport Node, attach, grad_mode, link, new_node, send
 from tinytorch._core.executor cimport copy_into
 from tinytorch._core.ops.assign cimport c_copy_, c_fill_
 from tinytorch._core.ops.elementwise cimport Number, as_number
 from tinytorch._core.ops.shape cimport (
-    c_expand, c_view, dtype_word, save_sizes, saved_sizes, viewed, zeros)
+    c_expand, c_view, dtype_word, viewed, zeros)
 from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, operators, same_shape
 from tinytorch._core.types cimport MAX_DIMS, itemsize
 
@@ -49,8 +50,8 @@ cdef int too_many(Tensor x) except -1:
 cdef int plan_whole(Plan* plan, Tensor x, int dims) except -1:
     """The next dims dimensions are kept as they are."""
     cdef Step* step
-    cdef int i
-    for i in range(dims):
+    cdef int _i
+    for _i in range(dims):
         step = next_step(plan)
         step.kind = SLICE
         step.start = 0
@@ -120,7 +121,8 @@ cdef const char* title_of(Tensor x, const Plan* plan, bint trivial_slices):
     return title
 
 
-cdef int64_t place(Tensor x, const Plan* plan, int64_t* sizes, int64_t* strides) noexcept:
+cdef int64_t place(Tensor x, const Plan* plan, int64_t* sizes,
+                   int64_t* strides) noexcept:
     """Sizes and strides of the view; returns its offset in elements from x's."""
     cdef int k, d = 0, rank = 0
     cdef int64_t offset = 0
@@ -163,26 +165,27 @@ cdef Tensor apply_plan(Tensor x, const Plan* plan, bint trivial_slices=False):
 
 cdef int keep_plan(Node node, Tensor x, const Plan* plan) except -1:
     """A plan and the sizes it is for, where the release of a graph leaves them."""
-    cdef Py_ssize_t head = sizeof(Plan) - sizeof(plan.step)
-    save_sizes(node, x.rank, x.sizes)
-    if node.more_numbers is None:
-        node.more_numbers = []
-    node.more_numbers.append(PyBytes_FromStringAndSize(
-        <const char*>plan, head + plan.steps * sizeof(Step)))
+    cdef Py_ssize_t used = sizeof(Plan) - sizeof(plan.step) + plan.steps * sizeof(Step)
+    cdef Py_ssize_t whole = used + x.rank * sizeof(int64_t)
+    cdef object packed = PyBytes_FromStringAndSize(NULL, whole)
+    memcpy(PyBytes_AS_STRING(packed), plan, used)
+    memcpy(PyBytes_AS_STRING(packed) + used, x.sizes, x.rank * sizeof(int64_t))
+    node.more_numbers = [packed]
+    node.i0 = x.rank
+    node.i1 = used
     return 0
 
 
 cdef const Plan* kept_plan(Node node) except NULL:
     """Only as many steps as the plan has are there."""
-    cdef object packed = node.more_numbers[len(node.more_numbers) - 1]
-    return <const Plan*>PyBytes_AS_STRING(packed)
+    return <const Plan*>PyBytes_AS_STRING(node.more_numbers[0])
 
 
 cdef int plan_backward(Node node, Tensor gy) except -1:
     """dx = 0, but dy where the index points"""
-    cdef int64_t[MAX_DIMS] sizes
-    cdef int rank = saved_sizes(node, sizes)
-    send(node, 0, embed(gy, rank, sizes, kept_plan(node)))
+    cdef const Plan* plan = kept_plan(node)
+    send(node, 0, embed(gy, <int>node.i0, <const int64_t*>(<const char*>plan + node.i1),
+                        plan))
     return 0
 
 

@@ -17,11 +17,10 @@ from tinytorch._core.types cimport I64, MAX_DIMS, is_float, itemsize, promote
 
 __all__ = [
     "cat", "concat", "concatenate", "stack", "split", "split_with_sizes", "chunk",
-    "unbind", "narrow", "narrow_copy", "select", "unsafe_split", "unsafe_chunk",
-    "unsafe_split_with_sizes", "tensor_split", "select_copy", "unbind_copy", "split_copy",
-    "split_with_sizes_copy"]
+    "unbind", "narrow", "select", "unsafe_split", "unsafe_chunk",
+    "unsafe_split_with_sizes", "tensor_split"]
 METHODS = [
-    "split", "split_with_sizes", "chunk", "unbind", "narrow", "narrow_copy", "select",
+    "split", "split_with_sizes", "chunk", "unbind", "narrow", "select",
     "unsafe_split", "unsafe_chunk", "unsafe_split_with_sizes", "tensor_split"]
 
 
@@ -251,8 +250,11 @@ def narrow(Tensor input not None, dim, start, length):
     size = input.sizes[d]
     if n < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
-    at = item(<Tensor>start) if isinstance(start, Tensor) else read_int(
-        start, "narrow", "start")
+    if isinstance(start, Tensor):
+        if (<Tensor>start).rank or is_float((<Tensor>start).code):
+            raise RuntimeError("start must be an 0-dim integral Tensor.")
+        start = item(<Tensor>start)
+    at = read_int(start, "narrow", "start")
     if at < -size or at > size:
         raise IndexError(f"start out of range (expected to be in range of [{-size}, "
                          f"{size}], but got {at})")
@@ -262,11 +264,6 @@ def narrow(Tensor input not None, dim, start, length):
         raise RuntimeError(f"start ({at}) + length ({n}) exceeds dimension size "
                            f"({size}).")
     return c_slice(input, d, at, 1, n)
-
-
-def narrow_copy(Tensor input not None, dim, start, length):
-    """Return a copy of input.narrow(dim, start, length)."""
-    return narrow(input, dim, start, length).clone()
 
 
 def select(Tensor input not None, dim, index):
@@ -280,11 +277,6 @@ def select(Tensor input not None, dim, index):
         raise IndexError(f"select(): index {i} out of range for tensor of size "
                          f"{list(size_of(input))} at dimension {d}")
     return c_select(input, d, i + input.sizes[d] if i < 0 else i)
-
-
-def select_copy(Tensor input not None, dim, index):
-    """Return a copy of input.select(dim, index)."""
-    return select(input, dim, index).clone()
 
 
 # ---- split ----
@@ -542,20 +534,3 @@ def unsafe_split_with_sizes(Tensor input not None, split_sizes, dim=0):
     cdef int d = split_dim(input, dim, "split")
     return untied(split_into(input, d, checked_sizes(input, split_sizes, d),
                              b"UnsafeSplitWithSizesBackward0"))
-
-
-# ---- the same as copies ----
-
-def unbind_copy(Tensor input not None, dim=0):
-    """Return copies of input.unbind(dim)."""
-    return tuple([y.clone() for y in unbind(input, dim)])
-
-
-def split_copy(Tensor input not None, split_size, dim=0):
-    """Return copies of input.split(split_size, dim)."""
-    return tuple([y.clone() for y in split(input, split_size, dim)])
-
-
-def split_with_sizes_copy(Tensor input not None, split_sizes, dim=0):
-    """Return copies of input.split_with_sizes(split_sizes, dim)."""
-    return tuple([y.clone() for y in split_with_sizes(input, split_sizes, dim)])

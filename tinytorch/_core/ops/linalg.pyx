@@ -19,7 +19,7 @@ from tinytorch._core.ops.matmul cimport c_bmm, c_mT
 from tinytorch._core.ops.matrices cimport (
     batch_element, check_floats, check_matrix, check_same_dtype, check_square, columns,
     each_matrix, expand_batch, first_failure, identity, part, per_matrix, raise_failure,
-    results, rows_of, with_batch)
+    refuse_kernel, results, rows_of, with_batch)
 from tinytorch._core.ops.select cimport c_where
 from tinytorch._core.ops.shape cimport (
     c_expand, c_squeeze, c_unsqueeze, zeros_like)
@@ -424,13 +424,15 @@ def det(Tensor input not None, *, out=None):
         >>> det(tensor([[1., 2.], [3., 4.]])).item()
         -2.0
     """
-    check_floats(input, "linalg.det")
+    check_floats(input, "linalg.det", True)
     check_square(input, "linalg.det")
+    refuse_kernel("lu_cpu", input)
     return deliver(c_det(input), out)
 
 
 def slogdet(Tensor A not None, *, out=None):
     """Return (sign, logarithm of the magnitude) of the determinant."""
-    check_floats(A, "linalg.slogdet")
+    check_floats(A, "linalg.slogdet", True)
     check_square(A, "linalg.slogdet")
+    refuse_kernel("lu_cpu", A)
     return results(Slogdet, c_slogdet(A), out)

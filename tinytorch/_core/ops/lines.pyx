@@ -27,8 +27,8 @@ cdef Kernel* TAKE = register_kernel("take_along", <Driver>take_along_driver, NUL
 cdef Kernel* PUT = register_kernel("put_along", <Driver>put_along_driver, NULL)
 
 
-cdef int along(const Kernel* kernel, Tensor y, Tensor index, Tensor x, Tensor w, int dim,
-               int compute, Scalar* s, int scalars) except -1:
+cdef int along(const Kernel* kernel, Tensor y, Tensor index, Tensor x, Tensor w,
+               int dim, int compute, Scalar* s, int scalars) except -1:
     cdef View[4] v
     cdef int k = 0, outputs
     if y is not None:

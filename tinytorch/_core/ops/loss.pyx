@@ -209,8 +209,8 @@ cdef int warn_of_broadcast(Tensor x, Tensor t) except -1:
         return 0
     warnings.warn(
         f"Using a target size ({size_of(t)}) that is different to the input size "
-        f"({size_of(x)}). This will likely lead to incorrect results due to broadcasting."
-        " Please ensure they have the same size.", stacklevel=2)
+        f"({size_of(x)}). This will likely lead to incorrect results due to "
+        "broadcasting. Please ensure they have the same size.", stacklevel=2)
     return 0
 
 
@@ -340,8 +340,9 @@ def binary_cross_entropy(Tensor input not None, Tensor target not None, weight=N
     cdef Tensor w
     if not same_shape(input, target):
         raise ValueError(
-            f"Using a target size ({size_of(target)}) that is different to the input size "
-            f"({size_of(input)}) is deprecated. Please ensure they have the same size.")
+            f"Using a target size ({size_of(target)}) that is different to the input "
+            f"size ({size_of(input)}) is deprecated. Please ensure they have the same "
+            "size.")
     if input.code != target.code:
         raise RuntimeError(f"Found dtype {dtype_word(target.code)} but expected "
                            f"{dtype_word(input.code)}")
@@ -400,10 +401,10 @@ def kl_div(Tensor input not None, Tensor target not None, size_average=None, red
             return c_div_number(y, input.sizes[0]) if input.rank else y
         if reduction == "mean":
             warnings.warn(
-                "reduction: 'mean' divides the total loss by both the batch size and the "
-                "support size.'batchmean' divides only by the batch size, and aligns with"
-                " the KL div math definition.'mean' will be changed to behave the same as"
-                " 'batchmean' in the next major release.", stacklevel=2)
+                "reduction: 'mean' divides the total loss by both the batch size and "
+                "the support size.'batchmean' divides only by the batch size, and "
+                "aligns with the KL div math definition.'mean' will be changed to "
+                "behave the same as 'batchmean' in the next major release.", stacklevel=2)
     return apply(&KL_DIV, input, target,
                  read_reduction(reduction, size_average, reduce), logarithm)
 

@@ -46,13 +46,13 @@ cdef Kernel* NONZERO = register_kernel("nonzero", <Driver>nonzero_driver, NULL)
 cdef Tensor c_nonzero(Tensor x, bint flat=False):
     cdef View[3] v
     cdef int64_t[2] sizes
-    cdef int64_t block, blocks = (x.count + TT_NONZERO_BLOCK - 1) // TT_NONZERO_BLOCK
+    cdef int64_t blocks = (x.count + TT_NONZERO_BLOCK - 1) // TT_NONZERO_BLOCK
     cdef Tensor counts, y
     refuse_capture("nonzero")
     if x.storage.device == META:
         raise NotImplementedError(
-            "aten::nonzero: the size of the result depends on values, which meta tensors "
-            "have not")
+            "aten::nonzero: the size of the result depends on values, which meta "
+            "tensors have not")
     x = contiguous(x)
     counts = empty_beside(x, 1, &blocks, I64)
     view_of(&v[0], counts)
@@ -120,15 +120,15 @@ def masked_select(Tensor input not None, Tensor mask not None, *, out=None):
     y = selected(x, mask)
     if node is not None:
         attach(y, node)
-    check_out(out, y, input, mask)
+    check_out(out, input, mask)
     return deliver(y, out)
 
 
 cdef Tensor selected(Tensor x, Tensor mask):
     """The elements of x under a mask of its shape."""
     x = contiguous(x)
-    return read_points(view(x, 1, &x.count, &one, x.offset), rows_of(c_nonzero(mask, True)),
-                       False)
+    return read_points(view(x, 1, &x.count, &one, x.offset),
+                       rows_of(c_nonzero(mask, True)), False)
 
 
 cdef int masked_select_backward(Node node, Tensor gy) except -1:
@@ -149,8 +149,8 @@ cdef int check_mask(Tensor x, Tensor mask, bint in_place) except -1:
     cdef int d, rank
     cdef bint fits
     if mask.code != BOOL:
-        raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with "
-                           f"dtype {kinds[mask.code]}")
+        raise RuntimeError("masked_fill_ only supports boolean masks, but got mask "
+                           f"with dtype {kinds[mask.code]}")
     if same_shape(x, mask):
         return 0
     rank = broadcast(x, mask, sizes)
@@ -233,7 +233,8 @@ cdef Tensor fill_any(str op, Tensor x, Tensor mask, object value, bint in_place)
     if not as_number(value, &n):
         raise TypeError(f"{op}() received an invalid combination of arguments - got "
                         f"(Tensor, {type(value).__name__}), but expected one of:\n"
-                        " * (Tensor mask, Tensor value)\n * (Tensor mask, Number value)")
+                        " * (Tensor mask, Tensor value)\n"
+                        " * (Tensor mask, Number value)")
     return filled(x, mask, &n, in_place)
 
 

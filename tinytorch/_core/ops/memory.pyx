@@ -3,12 +3,14 @@
 from libc.stdint cimport int64_t, intptr_t
 
 from tinytorch._core.autograd cimport grad_mode
-from tinytorch._core.ops.shape cimport read_int, read_sizes, unpack
+from tinytorch._core.ops.elementwise cimport deliver
+from tinytorch._core.ops.shape cimport either, read_int, read_sizes
 from tinytorch._core.storage cimport resize
 from tinytorch._core.tensor cimport (
-    REQUIRES_GRAD, Tensor, empty, is_contiguous, over_storage, set_sizes, size_of, view)
+    REQUIRES_GRAD, Tensor, empty, over_storage, set_sizes, size_of)
 from tinytorch._core.types cimport MAX_DIMS, U8, itemsize
 
+__all__ = ["resize_as_"]
 METHODS = ["set_", "resize_", "resize_as_", "is_set_to"]
 
 
@@ -33,6 +35,11 @@ def over_bytes(content not None):
 def identity(Tensor x not None) -> int:
     """Return a number that only tensors of the same storage have."""
     return <intptr_t>x.storage
+
+
+def put_into(Tensor y not None, out):
+    """Return y, or `out` filled with it: the end of functions with out= in Python."""
+    return deliver(y, out)
 
 
 # ---- in place ----
@@ -102,11 +109,11 @@ def set_(Tensor self not None, source=None, storage_offset=0, size=None, stride=
     return self
 
 
-def resize_(Tensor self not None, *sizes, memory_format=None):
+def resize_(Tensor self not None, *sizes, size=None, memory_format=None):
     """Give self another size; memory grows if need be, new elements are not set."""
     cdef int64_t[MAX_DIMS] shape
     cdef int64_t n = 1
-    cdef int d, rank = read_sizes(unpack(sizes), shape, "resize_")
+    cdef int d, rank = read_sizes(either(sizes, size, "resize_", "size"), shape, "resize_")
     if self.flags & REQUIRES_GRAD:
         raise RuntimeError("cannot resize variables that require grad")
     for d in range(rank):
@@ -121,7 +128,7 @@ def resize_(Tensor self not None, *sizes, memory_format=None):
 def resize_as_(Tensor self not None, Tensor the_template not None, *,
                memory_format=None):
     """Give self the size of another tensor."""
-    return resize_(self, size_of(the_template))
+    return resize_(self, size=size_of(the_template))
 
 
 def is_set_to(Tensor self not None, Tensor tensor not None):

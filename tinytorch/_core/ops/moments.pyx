@@ -133,8 +133,8 @@ cdef object spread_and_mean(str name, Tensor x, object dim, object unbiased,
     return (c_spread(x, &how, root, centre), c_mean(x, how.dims, how.keepdim))
 
 
-cdef object spread_alone(str name, Tensor x, object dim, object unbiased, object keepdim,
-                         object correction, bint root, object out):
+cdef object spread_alone(str name, Tensor x, object dim, object unbiased,
+                         object keepdim, object correction, bint root, object out):
     cdef Spread how
     read_spread(name, x, dim, unbiased, keepdim, correction, &how)
     return deliver(c_spread(x, &how, root, centre_of(x, how.dims)), out)
@@ -142,8 +142,8 @@ cdef object spread_alone(str name, Tensor x, object dim, object unbiased, object
 
 # ---- for Python ----
 
-def var(Tensor input not None, dim=None, unbiased=None, keepdim=False, *, correction=None,
-        out=None, axis=None, keepdims=None):
+def var(Tensor input not None, dim=None, unbiased=None, keepdim=False, *,
+        correction=None, out=None, axis=None, keepdims=None):
     """Return the variance of all elements, or along `dim`.
 
     Args:
@@ -154,11 +154,12 @@ def var(Tensor input not None, dim=None, unbiased=None, keepdim=False, *, correc
         1.0
     """
     return spread_alone("var", input, dim if axis is None else axis, unbiased,
-                        keepdim if keepdims is None else keepdims, correction, False, out)
+                        keepdim if keepdims is None else keepdims, correction, False,
+                        out)
 
 
-def std(Tensor input not None, dim=None, unbiased=None, keepdim=False, *, correction=None,
-        out=None, axis=None, keepdims=None):
+def std(Tensor input not None, dim=None, unbiased=None, keepdim=False, *,
+        correction=None, out=None, axis=None, keepdims=None):
     """Return the standard deviation of all elements, or along `dim`; see var.
 
     Example:
@@ -166,7 +167,8 @@ def std(Tensor input not None, dim=None, unbiased=None, keepdim=False, *, correc
         1.0
     """
     return spread_alone("std", input, dim if axis is None else axis, unbiased,
-                        keepdim if keepdims is None else keepdims, correction, True, out)
+                        keepdim if keepdims is None else keepdims, correction, True,
+                        out)
 
 
 def var_mean(Tensor input not None, dim=None, unbiased=None, keepdim=False, *,

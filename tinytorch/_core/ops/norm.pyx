@@ -68,14 +68,14 @@ cdef int check_shapes(Tensor x, int n, const int64_t* shape, Tensor w, Tensor b)
     cdef list sizes = [shape[d] for d in range(n)]
     cdef Tensor p
     if n < 1:
-        raise RuntimeError("Expected normalized_shape to be at least 1-dimensional, i.e., "
-                           "containing at least one element, but got normalized_shape = "
-                           f"{sizes}")
+        raise RuntimeError("Expected normalized_shape to be at least 1-dimensional, "
+                           "i.e., containing at least one element, but got "
+                           f"normalized_shape = {sizes}")
     for name, p in (("weight", w), ("bias", b)):
         if p is not None and list(size_of(p)) != sizes:
             raise RuntimeError(
-                f"Expected {name} to be of same shape as normalized_shape, but got {name} "
-                f"of shape {list(size_of(p))} and normalized_shape = {sizes}")
+                f"Expected {name} to be of same shape as normalized_shape, but got "
+                f"{name} of shape {list(size_of(p))} and normalized_shape = {sizes}")
     if fits:
         for d in range(n):
             fits = fits and x.sizes[x.rank - n + d] == shape[d]

@@ -1,7 +1,7 @@
 """Vector norms:  y = (sum |x|^p)^(1/p), of all elements or along dimensions.
 
-    dx = dy sgn(x) (|x| / y)^(p - 1), 0 where y is 0; for p = inf and -inf dy is shared by
-    the elements that reach y.
+    dx = dy sgn(x) (|x| / y)^(p - 1), 0 where y is 0; for p = inf and -inf dy is shared
+    by the elements that reach y.
 """
 
 from libc.math cimport INFINITY, isinf
@@ -106,10 +106,12 @@ cdef Tensor c_norm(Tensor x, double p, uint64_t dims=<uint64_t>ALL_DIMS,
     cdef Tensor y
     s.f = p
     if needs_grad(x):
-        node = reduce_node(norm_backward, b"LinalgVectorNormBackward0", x, dims, keepdim)
+        node = reduce_node(norm_backward, b"LinalgVectorNormBackward0", x, dims,
+                           keepdim)
         node.f0 = p
         save(node, 0, x)
-    y = reduced(norm_kernel(p), x, dims, keepdim, x.code, compute_of[x.code], None, &s, 1)
+    y = reduced(norm_kernel(p), x, dims, keepdim, x.code, compute_of[x.code], None, &s,
+                1)
     if node is not None:
         save_output(node, 1, y)
         attach(y, node)
@@ -138,7 +140,8 @@ cdef str order_word(double p):
     return "inf" if p == INFINITY else "-inf" if p == -INFINITY else f"{p:g}"
 
 
-cdef Tensor vector_norm_of(Tensor x, double p, object dim, object keepdim, object dtype):
+cdef Tensor vector_norm_of(Tensor x, double p, object dim, object keepdim,
+                           object dtype):
     """Check as PyTorch does, then reduce."""
     cdef uint64_t dims = dims_of(dim, x.rank)
     cdef int code, d
@@ -153,20 +156,20 @@ cdef Tensor vector_norm_of(Tensor x, double p, object dim, object keepdim, objec
         if code != x.code and (x.code == F64 or (x.code < F64 and code > F64)):
             raise RuntimeError(
                 "linalg.vector_norm: the dtype of the input "
-                f"({dtype_word(x.code)}) should be convertible without narrowing to the "
-                f"specified dtype ({dtype_word(code)})")
+                f"({dtype_word(x.code)}) should be convertible without narrowing to "
+                f"the specified dtype ({dtype_word(code)})")
         x = c_to(x, code)
     if x.count == 0 and (p < 0 or p == INFINITY):
         if dims == <uint64_t>ALL_DIMS:
             raise RuntimeError(
-                f"linalg.vector_norm cannot compute the {order_word(p)} norm on an empty "
-                "tensor because the operation does not have an identity")
+                f"linalg.vector_norm cannot compute the {order_word(p)} norm on an "
+                "empty tensor because the operation does not have an identity")
         for d in range(x.rank):
             if dims >> d & 1 and x.sizes[d] == 0:
                 raise RuntimeError(
-                    f"linalg.vector_norm cannot compute the {order_word(p)} norm on the "
-                    f"dimension {d}because this dimension is empty and the operation "
-                    "does not have an identity")
+                    f"linalg.vector_norm cannot compute the {order_word(p)} norm on "
+                    f"the dimension {d}because this dimension is empty and the "
+                    "operation does not have an identity")
     return c_norm(x, p, dims, keepdim)
 
 
@@ -206,8 +209,8 @@ def norm(Tensor input not None, p="fro", dim=None, keepdim=False, out=None, dtyp
         from tinytorch.linalg import matrix_norm
         return matrix_norm(input, p, (-2, -1) if dim is None else dim, keepdim,
                            dtype=dtype, out=out)
-    return deliver(vector_norm_of(input, 2 if p is None or p == "fro" else read_order(p),
-                                  dim, keepdim, dtype), out)
+    cdef double order = 2 if p is None or p == "fro" else read_order(p)
+    return deliver(vector_norm_of(input, order, dim, keepdim, dtype), out)
 
 
 def dist(Tensor input not None, Tensor other not None, p=2):

@@ -118,8 +118,8 @@ cdef inline Tensor gradient_of(Tensor w, list grads, Py_ssize_t i):
 
 cdef int check_gradient(Tensor w, Tensor g) except -1:
     if not same_shape(w, g):
-        raise RuntimeError(f"a gradient of size {list(size_of(g))} belongs to a parameter "
-                           f"of size {list(size_of(w))}")
+        raise RuntimeError(f"a gradient of size {list(size_of(g))} belongs to a "
+                           f"parameter of size {list(size_of(w))}")
     if not is_float(w.code) or not is_float(g.code):
         raise RuntimeError("optimizers need parameters and gradients of a float dtype")
     return 0

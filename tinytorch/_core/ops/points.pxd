@@ -8,9 +8,9 @@ cdef enum:             # what a write does
     PUT_SET = 0
     PUT_ADD = 1        # sums in float32, float64 or int64
 
-# `indices` has an int64 tensor or None for each of x's first dimensions.  The result has
-# the broadcast dimensions of the indices in place of the indexed ones, or in front if
-# those are not neighbours.  `aligned` broadcasts them and makes them contiguous.
+# `indices` has an int64 tensor or None for each of x's first dimensions.  The result
+# has the broadcast dimensions of the indices in place of the indexed ones, or in front
+# if those are not neighbours.  `aligned` broadcasts them and makes them contiguous.
 cdef list aligned(Tensor x, list indices)
 cdef int result_sizes(Tensor x, list indices, int64_t* sizes) except -1  # returns rank
 # IndexError without details if an index is out of its dimension: nothing was written.

@@ -8,10 +8,10 @@ from tinytorch._core.executor cimport (
 from tinytorch._core.ops.elementwise cimport broadcast_with
 from tinytorch._core.ops.shape cimport contiguous
 from tinytorch._core.tensor cimport (
-    Tensor, data, empty, empty_as, empty_beside, is_contiguous, size_of, view, wrote)
+    Tensor, data, empty_as, empty_beside, is_contiguous, size_of, view, wrote)
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
-    BF16, BOOL, F16, F32, F64, I64, MAX_DIMS, compute_of, itemsize)
+    BF16, F16, F32, F64, I64, MAX_DIMS, compute_of)
 
 cdef extern from "index.h" nogil:
     int index_get_driver(const void* call)
@@ -33,7 +33,7 @@ cdef struct Points:             # how x is laid out for a call
 
 cdef list aligned(Tensor x, list indices):
     cdef int64_t[2 * MAX_DIMS] sizes
-    cdef int rank = 0, d
+    cdef int rank = 0
     cdef Tensor index, wide
     cdef list given = [index for index in indices if index is not None]
     cdef list result = []

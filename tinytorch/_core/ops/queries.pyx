@@ -9,8 +9,10 @@ from tinytorch._core.types cimport (
 
 __all__ = ["is_tensor", "is_floating_point", "is_complex", "is_signed", "is_nonzero",
            "is_storage", "is_same_size", "numel", "typename", "can_cast", "result_type",
-           "get_device", "is_conj", "is_neg", "is_inference"]
-METHODS = ["is_nonzero", "is_same_size", "is_conj", "is_neg"]
+           "get_device", "is_conj", "is_neg", "is_inference", "conj", "conj_physical",
+           "resolve_conj", "resolve_neg", "view_as_real", "view_as_complex", "complex"]
+METHODS = ["is_nonzero", "is_same_size", "is_conj", "is_neg", "conj", "conj_physical",
+           "resolve_conj", "resolve_neg", "real", "imag"]
 
 
 def is_tensor(obj) -> bool:
@@ -116,3 +118,56 @@ cdef int code_of_number(const Number* n) noexcept:
     if n.category == FLOATS:
         return get_default_dtype_code()
     return BOOL if n.category == BOOLS else I64
+
+
+# ---- complex numbers, of which there are none ----
+
+def conj(Tensor input not None):
+    """Return the input: real numbers are their own conjugates."""
+    return input
+
+
+def conj_physical(Tensor input not None):
+    """Return the input: real numbers are their own conjugates."""
+    return input
+
+
+def resolve_conj(Tensor input not None):
+    """Return the input."""
+    return input
+
+
+def resolve_neg(Tensor input not None):
+    """Return the input."""
+    return input
+
+
+def view_as_real(Tensor input not None):
+    """Raise, as PyTorch does for real tensors."""
+    raise RuntimeError("view_as_real is only supported for complex tensors")
+
+
+def view_as_complex(Tensor input not None):
+    """Raise: there are no complex dtypes."""
+    raise NotImplementedError("view_as_complex: complex dtypes are not supported")
+
+
+def make_complex(Tensor real not None, Tensor imag not None, *, out=None):
+    """Raise: there are no complex dtypes."""
+    raise NotImplementedError("complex: complex dtypes are not supported")
+
+
+@property
+def real(self):
+    """The tensor itself: it has no imaginary part."""
+    return self
+
+
+@property
+def imag(self):
+    """Raises, as PyTorch does for real tensors."""
+    raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+
+
+make_complex.__name__ = "complex"
+globals()["complex"] = make_complex

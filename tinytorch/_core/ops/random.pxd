@@ -18,5 +18,6 @@ cdef int check_normal(Tensor y, double std) except -1
 cdef Tensor integers_into(Tensor y, int64_t low, int64_t high, object generator)
 cdef double read_float(object value, str op, str name) except? -1
 
-# A view of y whose dimensions stand in the order of memory; `order` gets y's dimensions.
+# A view of y whose dimensions stand in the order of memory; `order` gets which of y's
+# dimensions each one is.
 cdef Tensor in_memory_order(Tensor y, int* order)

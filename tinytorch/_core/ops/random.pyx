@@ -134,8 +134,9 @@ cdef Tensor drawn(Tensor y, int what, double a, double b, object generator,
 
 # ---- checks ----
 
-cdef tuple c_names = ("float", "double", "c10::Half", "c10::BFloat16", "long int", "int",
-                      "short int", "signed char", "unsigned char", "bool")
+cdef tuple c_names = (
+    "float", "double", "c10::Half", "c10::BFloat16", "long int", "int", "short int",
+    "signed char", "unsigned char", "bool")
 cdef double[4] largest = [3.4028234663852886e38, 1.7976931348623157e308, 65504,
                           3.3895313892515355e38]
 cdef int[4] digits = [24, 53, 11, 8]
@@ -340,7 +341,8 @@ def geometric_(Tensor self not None, p, *, generator=None):
     """Fill with numbers of trials up to the first success of probability `p`."""
     cdef double chance = read_float(p, "geometric_", "p")
     if not 0 < chance < 1:
-        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={chance:g}")
+        raise RuntimeError(
+            f"geometric_ expects p to be in (0, 1), but got p={chance:g}")
     if self.code == BOOL:
         raise NotImplementedError("\"geometric_cpu\" not implemented for 'Bool'")
     return drawn(self, DRAW_GEOMETRIC, chance, 0, generator, b"GeometricBackward0")
@@ -363,7 +365,8 @@ def log_normal_(Tensor self not None, mean=1.0, std=2.0, *, generator=None):
     """Fill with numbers whose logarithms are normally distributed."""
     cdef double deviation = read_float(std, "log_normal_", "std")
     if not deviation > 0:
-        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={deviation:g}")
+        raise RuntimeError(
+            f"log_normal_ expects std > 0.0, but found std={deviation:g}")
     if not is_float(self.code):
         raise NotImplementedError(
             f"\"log_normal_cpu\" not implemented for '{dtype_word(self.code)}'")

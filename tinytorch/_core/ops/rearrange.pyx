@@ -212,10 +212,10 @@ def roll(Tensor input not None, shifts, dims=()):
         along[0] = 0
         return c_reshape(c_roll(c_reshape(input, 1, &flat), 1, by, along), input.rank,
                          input.sizes)
+    if input.rank == 0:
+        raise IndexError(f"Dimension specified as {over[0]} but tensor has no dimensions")
     for i in range(m):
         along[i] = read_dim(over[i], input.rank, "roll")
-    if input.rank == 0:
-        return c_clone(input)
     return c_roll(input, n, by, along)
 
 

@@ -21,15 +21,17 @@ cdef int match_out(Tensor x, object out) except -1      # raises unless of x's d
 
 # y = kernel over x's dimensions `dims`, computed in `compute` and stored as `code`;
 # the dimensions stay, with size 1, if keepdim.  No graph.
-cdef Tensor reduced(const Kernel* kernel, Tensor x, uint64_t dims, bint keepdim, int code,
-                    int compute, Tensor centre=*, const Scalar* s=*, int scalars=*)
+cdef Tensor reduced(const Kernel* kernel, Tensor x, uint64_t dims, bint keepdim,
+                    int code, int compute, Tensor centre=*, const Scalar* s=*,
+                    int scalars=*)
 
 cdef Tensor c_sum(Tensor x, uint64_t dims=*, bint keepdim=*, int code=*)  # code -1: x's
 cdef Tensor c_mean(Tensor x, uint64_t dims=*, bint keepdim=*, int code=*)
 cdef int64_t count_over(Tensor x, uint64_t dims) noexcept nogil  # elements per output
 
-cdef Tensor c_reduced(const Kernel* kernel, Backward backward, const char* title, Tensor x,
-                      uint64_t dims, bint keepdim, int code, bint keep_input=*,
+cdef Tensor c_reduced(const Kernel* kernel, Backward backward, const char* title,
+                      Tensor x, uint64_t dims, bint keepdim, int code,
+                      bint keep_input=*,
                       bint keep_output=*)  # with a node that has saved x and y
 cdef Node reduce_node(Backward backward, const char* title, Tensor x, uint64_t dims,
                       bint keepdim)          # knows x's shape and what was reduced
@@ -38,4 +40,5 @@ cdef Tensor restored(Node node, Tensor g)    # g with the reduced dimensions, of
 cdef Kernel* reduction(const char* name, void** functions) except NULL
 
 # The adjoint of a sum: g repeated along `dims` of a shape like x's.
-cdef Tensor spread(Tensor g, int rank, const int64_t* shape, uint64_t dims, bint keepdim)
+cdef Tensor spread(Tensor g, int rank, const int64_t* shape, uint64_t dims,
+                   bint keepdim)

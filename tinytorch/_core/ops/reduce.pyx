@@ -20,8 +20,7 @@ from tinytorch._core.ops.shape cimport c_reshape, dtype_word
 from tinytorch._core.tensor cimport (
     INFERENCE, Tensor, empty, empty_beside, over_storage)
 from tinytorch._core.threads cimport parallel_for
-from tinytorch._core.types cimport (
-    COMPUTE_F32, I64, MAX_DIMS, compute_of, dtype_of, is_float, parse_dtype)
+from tinytorch._core.types cimport I64, MAX_DIMS, compute_of, is_float, parse_dtype
 
 __all__ = ["sum", "mean"]
 METHODS = ["sum", "mean"]
@@ -113,13 +112,13 @@ cdef int match_out(Tensor x, object out) except -1:
     if isinstance(out, Tensor) and (<Tensor>out).code != x.code:
         raise RuntimeError(
             "Expected the dtype for input and out to match, but got "
-            f"{dtype_word(x.code)} for input's dtype and {dtype_word((<Tensor>out).code)}"
-            " for out's dtype.")
+            f"{dtype_word(x.code)} for input's dtype and "
+            f"{dtype_word((<Tensor>out).code)} for out's dtype.")
     return 0
 
 
 cdef object deliver_pair(type kind, Tensor first, Tensor second, object out):
-    """Two results as the named tuple `kind`, in a pair of out= tensors if there is one."""
+    """Two results as the named tuple `kind`, in a pair of out= tensors if given."""
     if out is not None:
         first, second = deliver(first, out[0]), deliver(second, out[1])
     return PyTuple_Type.tp_new(<PyTypeObject*>kind, ((first, second),), NULL)
@@ -140,8 +139,8 @@ cdef Scalar no_scalar
 no_scalar.f = 0
 
 
-cdef Tensor reduced(const Kernel* kernel, Tensor x, uint64_t dims, bint keepdim, int code,
-                    int compute, Tensor centre=None, const Scalar* s=NULL,
+cdef Tensor reduced(const Kernel* kernel, Tensor x, uint64_t dims, bint keepdim,
+                    int code, int compute, Tensor centre=None, const Scalar* s=NULL,
                     int scalars=0):
     cdef int64_t[MAX_DIMS] kept, strides
     cdef int64_t step = 1
@@ -185,9 +184,9 @@ cdef Kernel* reduction(const char* name, void** functions) except NULL:
     return register_kernel(name, <Driver>reduce_driver, functions, 0)
 
 
-cdef Tensor c_reduced(const Kernel* kernel, Backward backward, const char* title, Tensor x,
-                      uint64_t dims, bint keepdim, int code, bint keep_input=False,
-                      bint keep_output=False):
+cdef Tensor c_reduced(const Kernel* kernel, Backward backward, const char* title,
+                      Tensor x, uint64_t dims, bint keepdim, int code,
+                      bint keep_input=False, bint keep_output=False):
     cdef Node node = None
     cdef Tensor y
     if needs_grad(x) and is_float(code):
@@ -212,7 +211,7 @@ cdef Tensor c_sum(Tensor x, uint64_t dims=<uint64_t>ALL_DIMS, bint keepdim=False
         code = x.code if is_float(x.code) else I64
     if needs_grad(x) and is_float(code):
         node = reduce_node(sum_backward, b"SumBackward0" if dims == <uint64_t>ALL_DIMS
-                          else b"SumBackward1", x, dims, keepdim)
+                           else b"SumBackward1", x, dims, keepdim)
     y = reduced(SUM, x, dims, keepdim, code, compute_of[code])
     if node is not None:
         attach(y, node)
@@ -232,13 +231,12 @@ cdef Tensor c_mean(Tensor x, uint64_t dims=<uint64_t>ALL_DIMS, bint keepdim=Fals
         code = x.code
     if not is_float(code):
         raise RuntimeError(
-            "mean(): could not infer output dtype. Input dtype must be either a floating "
-            f"point or complex dtype. Got: {dtype_word(code)}" if code == x.code else
-            "mean(): could not infer output dtype. Optional dtype must be either a "
+            "mean(): could not infer output dtype. "
+            f"{'Input' if code == x.code else 'Optional'} dtype must be either a "
             f"floating point or complex dtype. Got: {dtype_word(code)}")
     if needs_grad(x):
         node = reduce_node(mean_backward, b"MeanBackward0" if dims == <uint64_t>ALL_DIMS
-                          else b"MeanBackward1", x, dims, keepdim)
+                           else b"MeanBackward1", x, dims, keepdim)
         node.f0 = 1.0 / <double>count_over(x, dims)
     y = reduced(MEAN, x, dims, keepdim, code, compute_of[code])
     if node is not None:
@@ -254,7 +252,7 @@ cdef int mean_backward(Node node, Tensor gy) except -1:
 # ---- the adjoint ----
 
 cdef Node reduce_node(Backward backward, const char* title, Tensor x, uint64_t dims,
-                     bint keepdim):
+                      bint keepdim):
     """A node that knows x's shape: packed into two words if they suffice."""
     cdef Node node = new_node(backward, title)
     cdef int d
@@ -306,7 +304,8 @@ cdef enum:
     SMALL = 4096    # up to here a copy costs less than what strides cost the next op
 
 
-cdef Tensor spread(Tensor g, int rank, const int64_t* shape, uint64_t dims, bint keepdim):
+cdef Tensor spread(Tensor g, int rank, const int64_t* shape, uint64_t dims,
+                   bint keepdim):
     cdef int64_t[MAX_DIMS] strides
     cdef Node node = None
     cdef Tensor x, y

@@ -19,8 +19,9 @@ from tinytorch._core.ops.random cimport draw, in_memory_order, read_float, sourc
 from tinytorch._core.ops.shape cimport (
     c_expand, c_permute, contiguous, dtype_word, read_int)
 from tinytorch._core.rng cimport (
-    DRAW_BERNOULLI, SAMPLE_BINOMIAL, SAMPLE_GAMMA, SAMPLE_POISSON, WEIGHTS_OK, Generator,
-    Rng, multinomial as draw_multinomial, sample, sample_bernoulli, sample_dirichlet)
+    DRAW_BERNOULLI, SAMPLE_BINOMIAL, SAMPLE_GAMMA, SAMPLE_POISSON, WEIGHTS_OK,
+    Generator, Rng, multinomial as draw_multinomial, sample, sample_bernoulli,
+    sample_dirichlet)
 from tinytorch._core.tensor cimport (
     Tensor, empty_beside, empty_like, is_contiguous, wrote)
 from tinytorch._core.types cimport F32, F64, I64, MAX_DIMS, is_float
@@ -132,8 +133,8 @@ cdef int bernoulli_into(Tensor y, Tensor p, object generator) except -1:
     except RuntimeError:
         raise RuntimeError(
             "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this "
-            "error message be improved?  If so, please report an enhancement request to "
-            "PyTorch.)")
+            "error message be improved?  If so, please report an enhancement request "
+            "to PyTorch.)")
     if dense is not target:
         copy_into(target, dense)
     wrote(y)
@@ -143,7 +144,8 @@ cdef int bernoulli_into(Tensor y, Tensor p, object generator) except -1:
 cdef double read_chance(object p) except? -1:
     cdef double chance = read_float(p, "bernoulli_", "p")
     if not 0 <= chance <= 1:
-        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={chance:g}")
+        raise RuntimeError(
+            f"bernoulli_ expects p to be in [0, 1], but got p={chance:g}")
     return chance
 
 
@@ -231,8 +233,8 @@ def binomial(Tensor count not None, Tensor prob not None, generator=None):
     cdef Tensor y, p
     for name, x in (("count", count), ("prob", prob)):
         if not is_float((<Tensor>x).code):
-            raise ValueError(f"binomial only supports floating-point dtypes for {name}, "
-                             f"got: {dtype_word((<Tensor>x).code)}")
+            raise ValueError(f"binomial only supports floating-point dtypes for "
+                             f"{name}, got: {dtype_word((<Tensor>x).code)}")
     if count.code != prob.code:
         raise RuntimeError(f"Found dtype {dtype_word(prob.code)} but expected "
                            f"{dtype_word(count.code)}")
@@ -323,6 +325,8 @@ cdef int check_multinomial(Tensor w, int64_t k, bint replacement) except -1:
         raise RuntimeError("multinomial only supports floating-point dtypes for input, "
                            f"got: {dtype_word(w.code)}")
     cols = w.sizes[w.rank - 1]
+    if cols > 1 << 24:
+        raise RuntimeError("number of categories cannot exceed 2^24")
     if k <= 0:
         raise RuntimeError("cannot sample n_sample <= 0 samples")
     if not replacement and k > cols:
@@ -350,8 +354,8 @@ cdef int refuse_weights(Tensor w, bint replacement) except -1:
         "invalid multinomial distribution (sum of probabilities <= 0)")
 
 
-def multinomial(Tensor input not None, num_samples, replacement=False, *, generator=None,
-                out=None):
+def multinomial(Tensor input not None, num_samples, replacement=False, *,
+                generator=None, out=None):
     """Return indices drawn from each row in proportion to its weights.
 
     Example:
@@ -364,6 +368,9 @@ def multinomial(Tensor input not None, num_samples, replacement=False, *, genera
     cdef int64_t k = read_int(num_samples, "multinomial", "num_samples"), room
     cdef Tensor y, w, work
     cdef bint replaced = replacement
+    if isinstance(out, Tensor) and (<Tensor>out).code != I64:
+        raise RuntimeError("multinomial expects Long tensor out, got: "
+                           f"{dtype_word((<Tensor>out).code)}")
     check_multinomial(input, k, replaced)
     w = contiguous(input)
     room = max(w.sizes[w.rank - 1], 2 * k)

@@ -57,7 +57,8 @@ cdef Kernel* CUMSUM = line_kernel("cumsum", cumsum_ops, TT_GIVES_VALUES)
 cdef Kernel* CUMPROD = line_kernel("cumprod", cumprod_ops, TT_GIVES_VALUES)
 cdef Kernel* CUMMAX = line_kernel("cummax", cummax_ops, BOTH)
 cdef Kernel* CUMMIN = line_kernel("cummin", cummin_ops, BOTH)
-cdef Kernel* LOGCUMSUMEXP = line_kernel("logcumsumexp", logcumsumexp_ops, TT_GIVES_VALUES)
+cdef Kernel* LOGCUMSUMEXP = line_kernel("logcumsumexp", logcumsumexp_ops,
+                                        TT_GIVES_VALUES)
 cdef Kernel* RECURRENCE = line_kernel("recurrence", recurrence_ops, TT_GIVES_VALUES)
 cdef Kernel* SHIFTED = line_kernel("shifted", shifted_ops, TT_GIVES_VALUES)
 

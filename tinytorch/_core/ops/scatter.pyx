@@ -1,4 +1,4 @@
-"""scatter_reduce and index_reduce: products, means and extrema of what meets in one place.
+"""scatter_reduce and index_reduce: products, means, extrema of what meets in one place.
 
 index_reduce is scatter_reduce with the same index for a whole row.
 """
@@ -16,8 +16,8 @@ from tinytorch._core.ops.assign cimport check_overlap, start
 from tinytorch._core.ops.compare cimport c_eq, c_eq_number, c_logical_and
 from tinytorch._core.ops.elementwise cimport Number, deliver, number_of_float
 from tinytorch._core.ops.gather cimport (
-    SCATTER_ADD, SCATTER_MAX, SCATTER_MIN, SCATTER_MUL, SCATTER_SET, c_gather, c_scatter,
-    c_scatter_add, check_scatter, long_index, scatter_into)
+    SCATTER_ADD, SCATTER_MAX, SCATTER_MIN, SCATTER_MUL, SCATTER_SET, c_gather,
+    c_scatter, c_scatter_add, check_scatter, long_index, scatter_into)
 from tinytorch._core.ops.mask cimport c_masked_fill
 from tinytorch._core.ops.points cimport first_outside
 from tinytorch._core.ops.select cimport c_where
@@ -43,7 +43,7 @@ cdef int[5] modes = [SCATTER_ADD, SCATTER_MUL, SCATTER_ADD, SCATTER_MAX, SCATTER
 # ---- values ----
 
 cdef Tensor neutral(Tensor y, int kind):
-    """What a place starts from that does not count itself: a 0-d tensor of y's dtype."""
+    """What a place that does not count itself starts from: a 0-d tensor."""
     cdef Tensor x = empty_beside(y, 0, NULL, y.code)
     cdef int64_t integer = kind == PROD
     cdef double value = kind == PROD
@@ -108,9 +108,12 @@ cdef Tensor reduced(Tensor x, int dim, Tensor index, Tensor source, int kind,
         node.i2 = include_self
     if in_place and source.storage == x.storage:
         source = start(source, False)
-    y = start(x, in_place)
+    y = start(x, in_place and kind != MEAN and include_self)  # one write is one version
     if index.count:
         reduce_into(y, dim, index, source, kind, include_self)
+    if in_place and y is not x:
+        copy_into(x, y)
+        y = x
     if node is not None:
         if kind > MEAN:
             save_output(node, 3, y)
@@ -174,15 +177,16 @@ cdef Tensor product_before(Node node, Tensor gy, Tensor x, Tensor source, Tensor
     return c_div(c_mul(gy, y), without)
 
 
-cdef Tensor product_sources(Node node, Tensor gy, Tensor x, Tensor source, Tensor index):
+cdef Tensor product_sources(Node node, Tensor gy, Tensor x, Tensor source,
+                            Tensor index):
     """A single zero in a place gets the product of all others, directly."""
     cdef Number one = number_of_float(1)
     cdef int dim = <int>node.i0
     cdef bint counted = node.i2
     cdef Tensor part = <Tensor>corner(source, index)
     cdef Tensor zero = c_eq_number(part, 0), found, single, y, others
-    found = c_gather(c_scatter_add(zeros_like(gy), dim, index, c_to(zero, gy.code), True),
-                     dim, index)
+    found = c_scatter_add(zeros_like(gy), dim, index, c_to(zero, gy.code), True)
+    found = c_gather(found, dim, index)
     single = c_logical_and(zero, c_eq_number(found, 1))
     y = reduced(x, dim, index, part, PROD, counted, False, b"ScatterReduceBackward0")
     others = reduced(x, dim, index, c_masked_fill(part, single, &one), PROD, counted,
@@ -223,14 +227,15 @@ cdef Tensor scatter_any(Tensor x, object dim, Tensor index, Tensor src, object r
                    in_place, b"ScatterReduceBackward0")
 
 
-def scatter_reduce(Tensor input not None, dim, Tensor index not None, Tensor src not None,
-                   reduce, *, include_self=True, out=None):
+def scatter_reduce(Tensor input not None, dim, Tensor index not None,
+                   Tensor src not None, reduce, *, include_self=True, out=None):
     """Return the input with `src` reduced into the places that the index names.
 
     `reduce` is "sum", "prod", "mean", "amax" or "amin"; without ``include_self`` the
     input's own values do not count where the index points.
     """
-    return deliver(scatter_any(input, dim, index, src, reduce, include_self, False), out)
+    y = scatter_any(input, dim, index, src, reduce, include_self, False)
+    return deliver(<Tensor>y, out)
 
 
 def scatter_reduce_(Tensor self not None, dim, Tensor index not None,
@@ -267,7 +272,8 @@ def index_reduce(Tensor input not None, dim, Tensor index not None,
 
     `reduce` is "prod", "mean", "amax" or "amin".
     """
-    return deliver(rows_any(input, dim, index, source, reduce, include_self, False), out)
+    y = rows_any(input, dim, index, source, reduce, include_self, False)
+    return deliver(<Tensor>y, out)
 
 
 def index_reduce_(Tensor self not None, dim, Tensor index not None,

@@ -76,7 +76,8 @@ cdef object distinct(str name, Tensor x, bint sorted, object inverse, object cou
         d = 0
     else:
         if x.rank == 0:
-            raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+            raise IndexError(
+                f"Dimension specified as {dim} but tensor has no dimensions")
         d = dim_of(dim, x.rank)
         for k in range(x.rank):
             if k != d and x.sizes[k] == 0:
@@ -100,7 +101,8 @@ cdef object distinct(str name, Tensor x, bint sorted, object inverse, object cou
     run(UNIQUE, v, 5, 4, &s, 1, compute_of[x.code], x.storage.device)
     found = item(total)
     first = first.narrow(0, 0, found)
-    y = c_index_select(c_reshape(rows, 1, shape) if dim is None else x.detach(), d, first)
+    y = c_index_select(c_reshape(rows, 1, shape) if dim is None else x.detach(), d,
+                       first)
     results = [y]
     if inverse:
         results.append(c_reshape(groups, x.rank, x.sizes) if dim is None else groups)
@@ -116,16 +118,16 @@ cdef int check_search(Tensor edges, Tensor x, Tensor sorter, str side,
     cdef int d
     cdef bint rows = edges.rank == x.rank
     if side is not None and side not in ("left", "right"):
-        raise RuntimeError("torch.searchsorted(): side can only be 'left' or 'right' but "
-                           f"got {side}")
+        raise RuntimeError("torch.searchsorted(): side can only be 'left' or 'right' "
+                           f"but got {side}")
     if right and side == "left":
         raise RuntimeError("torch.searchsorted(): side and right can't be set to "
                            "opposites, got side of left while right was True")
     if edges.rank == 0 or (x.rank == 0 and edges.rank != 1):
         raise RuntimeError(
             "torch.searchsorted(): input value can be a scalar only when boundaries "
-            f"tensor dimension is 1, but we got boundaries tensor dim({edges.rank}) and "
-            f"input value's dim({x.rank}) numel({x.count})")
+            f"tensor dimension is 1, but we got boundaries tensor dim({edges.rank}) "
+            f"and input value's dim({x.rank}) numel({x.count})")
     if edges.rank != 1:
         for d in range(edges.rank - 1):
             rows = rows and edges.sizes[d] == x.sizes[d]
@@ -139,12 +141,12 @@ cdef int check_search(Tensor edges, Tensor x, Tensor sorter, str side,
         return 0
     if not same_shape(edges, sorter):
         raise RuntimeError(
-            "torch.searchsorted(): boundary and sorter must have the same size, but got "
-            f"boundary tensor {list(size_of(edges))}and got sorter tensor "
+            "torch.searchsorted(): boundary and sorter must have the same size, but "
+            f"got boundary tensor {list(size_of(edges))}and got sorter tensor "
             f"{list(size_of(sorter))}")
     if sorter.code != I64:
-        raise RuntimeError("torch.searchsorted(): sorter must be a tensor of long dtype "
-                           f"but got dtype {dtype_word(sorter.code)}")
+        raise RuntimeError("torch.searchsorted(): sorter must be a tensor of long "
+                           f"dtype but got dtype {dtype_word(sorter.code)}")
     refuse_meta("searchsorted with a sorter", sorter)
     if sorter.count and (item(c_amin(sorter)) < 0 or
                          item(c_amax(sorter)) >= sorter.sizes[sorter.rank - 1]):
@@ -175,13 +177,13 @@ cdef Tensor searched(Tensor edges, Tensor x, Tensor sorter, bint right, bint nar
     return c_to(y, I32) if narrow else y
 
 
-cdef object searched_into(Tensor edges, Tensor x, Tensor sorter, bint right, bint narrow,
-                          object out):
+cdef object searched_into(Tensor edges, Tensor x, Tensor sorter, bint right,
+                          bint narrow, object out):
     if isinstance(out, Tensor) and (<Tensor>out).code != (I32 if narrow else I64):
         raise RuntimeError(
             "torch.searchsorted(): output tensor's dtype is wrong, it can only be "
-            "Int(int32) or Long(int64) depending on whether out_int32 flag is True, but "
-            f"we got output tensor's dtype {dtype_word((<Tensor>out).code)} and "
+            "Int(int32) or Long(int64) depending on whether out_int32 flag is True, "
+            f"but we got output tensor's dtype {dtype_word((<Tensor>out).code)} and "
             f"out_int32 flag is {narrow}")
     return deliver(searched(edges, x, sorter, right, narrow), out)
 
@@ -213,8 +215,8 @@ cdef Tensor counted(Tensor x, Tensor weights, int64_t least):
 
 # ---- for Python ----
 
-def unique(Tensor input not None, sorted=True, return_inverse=False, return_counts=False,
-           dim=None):
+def unique(Tensor input not None, sorted=True, return_inverse=False,
+           return_counts=False, dim=None):
     """Return the distinct elements, in order, or the distinct slices along `dim`.
 
     Args:
@@ -236,11 +238,12 @@ def unique_consecutive(Tensor input not None, return_inverse=False, return_count
         >>> unique_consecutive(tensor([3, 3, 1, 3])).tolist()
         [3, 1, 3]
     """
-    return distinct("unique_consecutive", input, False, return_inverse, return_counts, dim)
+    return distinct("unique_consecutive", input, False, return_inverse, return_counts,
+                    dim)
 
 
-def searchsorted(Tensor sorted_sequence not None, input, *, out_int32=False, right=False,
-                 side=None, sorter=None, out=None):
+def searchsorted(Tensor sorted_sequence not None, input, *, out_int32=False,
+                 right=False, side=None, sorter=None, out=None):
     """Return where each value would have to be put to keep the sequence sorted.
 
     Example:
@@ -249,8 +252,8 @@ def searchsorted(Tensor sorted_sequence not None, input, *, out_int32=False, rig
     """
     cdef Tensor x = as_tensor(input, sorted_sequence)
     check_search(sorted_sequence, x, sorter, side, right)
-    return searched_into(sorted_sequence, x, sorter, right or side == "right", out_int32,
-                         out)
+    return searched_into(sorted_sequence, x, sorter, right or side == "right",
+                         out_int32, out)
 
 
 def bucketize(input, Tensor boundaries not None, *, out_int32=False, right=False,
@@ -264,8 +267,8 @@ def bucketize(input, Tensor boundaries not None, *, out_int32=False, right=False
     if boundaries.rank != 1:
         raise RuntimeError("boundaries tensor must be 1 dimension, but got "
                            f"dim({boundaries.rank})")
-    return searched_into(boundaries, as_tensor(input, boundaries), None, right, out_int32,
-                         out)
+    return searched_into(boundaries, as_tensor(input, boundaries), None, right,
+                         out_int32, out)
 
 
 def bincount(Tensor input not None, weights=None, minlength=0):

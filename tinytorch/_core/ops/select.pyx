@@ -29,8 +29,9 @@ import warnings
 
 from tinytorch._core.binding import bind
 
-__all__ = ["where", "clamp", "clip", "clamp_min", "clamp_max"]
-METHODS = __all__[1:] + ["clamp_", "clip_", "clamp_min_", "clamp_max_"]
+METHODS = ["clamp", "clip", "clamp_min", "clamp_max", "clamp_", "clip_", "clamp_min_",
+           "clamp_max_"]
+__all__ = ["where", *METHODS]
 
 cdef extern from *:
     """

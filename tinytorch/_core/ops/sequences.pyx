@@ -8,7 +8,7 @@ from tinytorch._core.executor cimport copy_into
 from tinytorch._core.storage cimport Storage, adopt, release
 from tinytorch._core.tensor cimport Tensor, data, empty, over_storage
 from tinytorch._core.types cimport (
-    BOOL, F16, F32, F64, I8, I16, I32, I64, MAX_DIMS, U8, itemsize)
+    BOOL, F16, F32, F64, I8, I16, I32, I64, MAX_DIMS, U8)
 
 cdef dict codes = {"?": BOOL, "B": U8, "b": I8, "h": I16, "i": I32, "q": I64, "l": I64,
                    "e": F16, "f": F32, "d": F64}
@@ -103,7 +103,9 @@ cdef Tensor nested(object value):
 cdef bint is_truth(object leaf):
     if isinstance(leaf, Tensor):
         return (<Tensor>leaf).code == BOOL
-    return isinstance(leaf, bool) or getattr(getattr(leaf, "dtype", None), "kind", "") == "b"
+    if isinstance(leaf, bool):
+        return True
+    return getattr(getattr(leaf, "dtype", None), "kind", "") == "b"  # NumPy's
 
 
 cdef int walk(object value, int depth, list sizes, list leaves) except -1:
@@ -116,8 +118,8 @@ cdef int walk(object value, int depth, list sizes, list leaves) except -1:
                 raise ValueError("too many dimensions")
             sizes.append(len(value))
         if len(value) != sizes[depth]:
-            raise ValueError(f"expected sequence of length {sizes[depth]} at dim {depth} "
-                             f"(got {len(value)})")
+            raise ValueError(f"expected sequence of length {sizes[depth]} at dim "
+                             f"{depth} (got {len(value)})")
         for element in value:
             walk(element, depth + 1, sizes, leaves)
         return 0

@@ -3,122 +3,16 @@
 A view's node remembers only sizes, packed into the node's numbers.
 """
 
-from cpython.long cimport PyLong_Check
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Backward, Node, attach, check_inplace, grad_mode, gradient_ops, inference_mode, link, link_fitted,
-    new_node, send)
-from tinytorch._core.executor cimport copy_into, fill_with
+    Backward, Node, attach, check_inplace, grad_mode, link, link_fitted, new_node, send)
+from tinytorch._core.ops.arguments cimport dtype_word, listed
+from tinytorch._core.ops.copies cimport contiguous
 from tinytorch._core.tensor cimport (
-    DETACHED_VIEW, INFERENCE, NO_REBASE, REQUIRES_GRAD, Tensor, alias, empty, empty_as,
-    empty_beside, empty_like, is_contiguous, same_shape, set_sizes, size_of, view)
-from tinytorch._core.types cimport MAX_DIMS, dtype_of, itemsize
-
-from tinytorch._core.types import dtype as dtype_class
-
-# ---- reading arguments ----
-
-cdef tuple dtype_words = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short",
-                          "Char", "Byte", "Bool")
-
-
-cdef str dtype_word(int code):
-    return <str>dtype_words[code]
-
-
-cdef int wrap(int64_t dim, int rank) except -1:
-    cdef int n = rank if rank else 1
-    if dim < -n or dim >= n:
-        raise IndexError(f"Dimension out of range (expected to be in range of "
-                         f"[{-n}, {n - 1}], but got {dim})")
-    return <int>(dim + n if dim < 0 else dim)
-
-
-cdef int64_t read_int(object value, str op, str name) except? -1:
-    """An integer argument; bools and floats are none."""
-    if PyLong_Check(value) and not isinstance(value, bool):
-        return value
-    if isinstance(value, (float, bool)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{op}(): argument '{name}' must be int, not "
-                        f"{type(value).__name__}")
-    return value.__index__()
-
-
-cdef int read_dim(object dim, int rank, str op="dim") except -1:
-    return wrap(read_int(dim, op, "dim"), rank)
-
-
-cdef int read_dims(object dims, int rank, int* wrapped, str op="dims") except -1:
-    """An int or a sequence of them, each at most once."""
-    cdef int i, k, n = 0
-    if not isinstance(dims, (tuple, list)):
-        wrapped[0] = read_dim(dims, rank, op)
-        return 1
-    for dim in dims:
-        if n == MAX_DIMS:
-            raise RuntimeError(f"{op}(): too many dims")
-        wrapped[n] = read_dim(dim, rank, op)
-        n += 1
-    for i in range(n):
-        for k in range(i):
-            if wrapped[i] == wrapped[k]:
-                raise RuntimeError(
-                    f"dim {wrapped[i]} appears multiple times in the list of dims")
-    return n
-
-
-cdef object unpack(tuple args):
-    if len(args) == 1:
-        first = args[0]
-        if isinstance(first, (tuple, list)):
-            return first
-    return args
-
-
-cdef object either(tuple args, object named, str op, str name):
-    if named is None:
-        if not args:
-            raise TypeError(f'{op}() missing 1 required positional arguments: "{name}"')
-        return unpack(args)
-    if args:
-        raise TypeError(f"{op}() got multiple values for argument '{name}'")
-    return named
-
-
-cdef int read_sizes(object sizes, int64_t* shape, str op="size") except -1:
-    cdef int n = 0
-    if isinstance(sizes, Tensor) and (<Tensor>sizes).rank == 1:
-        sizes = sizes.tolist()
-    elif not isinstance(sizes, (tuple, list)):
-        sizes = (sizes,)
-    if len(sizes) > MAX_DIMS:
-        raise RuntimeError(f"tensors have at most {MAX_DIMS} dimensions, "
-                           f"got {len(sizes)}")
-    for size in sizes:
-        if type(size) is int:
-            shape[n] = size
-        else:
-            shape[n] = read_size(size, sizes, op, n)
-        n += 1
-    return n
-
-
-cdef int64_t read_size(object size, object sizes, str op, int position) except? -1:
-    if isinstance(size, (float, bool)) or not hasattr(size, "__index__"):
-        names = ", ".join([type(s).__name__ for s in sizes])
-        raise TypeError(
-            f"{op}() received an invalid combination of arguments - got ({names}), "
-            f"but expected sizes as ints: element {position} is a "
-            f"{type(size).__name__}")
-    return size.__index__()
-
-
-cdef list listed(int n, const int64_t* numbers):
-    cdef int i
-    return [numbers[i] for i in range(n)]
-
+    NO_REBASE, REQUIRES_GRAD, Tensor, is_contiguous, set_sizes, size_of, view)
+from tinytorch._core.types cimport MAX_DIMS
 
 # ---- making views ----
 
@@ -490,143 +384,6 @@ cdef Tensor c_flatten(Tensor x, int begin, int end):
     return c_reshape(x, rank, sizes)
 
 
-# ---- copies ----
-
-cdef inline Tensor fresh(Tensor x, int code):
-    cdef Tensor y = empty_as(x, code)
-    if inference_mode():
-        y.flags |= INFERENCE
-    return y
-
-
-cdef Tensor contiguous(Tensor x):
-    cdef Tensor y
-    if is_contiguous(x):
-        return x
-    y = empty_like(x)
-    copy_into(y, x)
-    return y
-
-
-cdef int memory_order(Tensor x, int* order) except -1:
-    """x's dimensions from the innermost in memory outwards.
-
-    Strides of 0 do not say where a dimension belongs: it stays where it stands.
-    """
-    cdef int i, k, at
-    cdef int64_t near, far
-    for i in range(x.rank):
-        order[i] = x.rank - 1 - i
-    for i in range(1, x.rank):
-        at = i
-        for k in range(i - 1, -1, -1):
-            near, far = x.strides[order[k]], x.strides[order[at]]
-            if near == 0 or far == 0:
-                continue
-            if near < far or (near == far and x.sizes[order[k]] <= x.sizes[order[at]]):
-                if near < far:
-                    break
-                continue
-            order[k], order[at] = order[at], order[k]
-            at = k
-    return 0
-
-
-cdef Tensor empty_preserved(Tensor x, int code):
-    """An unset tensor without gaps whose dimensions lie in memory in x's order."""
-    cdef int[MAX_DIMS] order
-    cdef int64_t[MAX_DIMS] strides
-    cdef int64_t step = 1
-    cdef int i
-    cdef Tensor y = fresh(x, code)
-    if is_contiguous(x):
-        return y
-    memory_order(x, order)
-    for i in range(x.rank):
-        strides[order[i]] = step
-        step *= x.sizes[order[i]] if x.sizes[order[i]] > 1 else 1
-    set_sizes(y, x.rank, x.sizes, strides)
-    return y
-
-
-cdef Tensor in_memory_order(Tensor x, const int* order):
-    """A view whose dimensions run from the outermost in memory inwards."""
-    cdef int64_t[MAX_DIMS] sizes
-    cdef int64_t[MAX_DIMS] strides
-    cdef int i
-    for i in range(x.rank):
-        sizes[i] = x.sizes[order[x.rank - 1 - i]]
-        strides[i] = x.strides[order[x.rank - 1 - i]]
-    return view(x, x.rank, sizes, strides, x.offset)
-
-
-cdef Tensor copy_preserved(Tensor x, int code):
-    cdef int[MAX_DIMS] order
-    cdef Tensor y = empty_preserved(x, code)
-    if is_contiguous(x):
-        copy_into(y, x)
-    else:  # walk both in the order in which they lie
-        memory_order(x, order)
-        copy_into(in_memory_order(y, order), in_memory_order(x, order))
-    return y
-
-
-cdef Tensor c_contiguous(Tensor x):
-    return x if is_contiguous(x) else c_clone(x)
-
-
-cdef int pass_on(Node node, Tensor gy) except -1:
-    """dx = dy, cast to x's dtype where it is sent"""
-    send(node, 0, gy)
-    return 0
-
-
-cdef Tensor c_clone(Tensor x):
-    cdef Tensor y = fresh(x, x.code)
-    cdef Node node = view_node(x, pass_on, b"CloneBackward0")
-    copy_into(y, x)
-    if node is not None:
-        attach(y, node)
-    return y
-
-
-cdef Tensor c_to(Tensor x, int code):
-    cdef Tensor y
-    cdef Node node
-    if x.code == code:
-        return x
-    y = fresh(x, code)
-    copy_into(y, x)
-    if code <= 3 and x.flags & REQUIRES_GRAD and grad_mode():
-        node = new_node(pass_on, b"ToCopyBackward0")
-        link_fitted(node, 0, x, y)
-        attach(y, node)
-    return y
-
-
-cdef Tensor c_detach(Tensor x):
-    cdef Tensor y = alias(x)
-    y.base = None
-    y.flags |= DETACHED_VIEW
-    return y
-
-
-cdef Tensor zeros(int rank, const int64_t* sizes, Tensor like, int code):
-    cdef Tensor y = empty_beside(like, rank, sizes, code)
-    fill_with(y, 0, 0)
-    return y
-
-
-cdef Tensor zeros_like(Tensor x):
-    return zeros(x.rank, x.sizes, x, x.code)
-
-
-cdef Tensor ones_like(Tensor x):
-    cdef Tensor y = empty_like(x)
-    fill_with(y, 1, 1)
-    return y
-
-
 # ---- in place ----
 
 cdef Tensor reshaped_in_place(Tensor self, Tensor y):
@@ -636,8 +393,6 @@ cdef Tensor reshaped_in_place(Tensor self, Tensor y):
     if y.node is not None:
         self.node = y.node
         self.output = y.output
+    wrote(self)  # PyTorch counts it as a write
+    self.view_version = self.storage.version
     return self
-
-
-gradient_ops.clone = c_clone
-gradient_ops.ones_like = ones_like

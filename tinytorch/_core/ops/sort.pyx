@@ -1,22 +1,24 @@
-"""Sorting and selection along one dimension; the derivative goes where the index says."""
+"""Sorting and selection along one dimension; derivatives go where the index says."""
 
-from libc.stdint cimport int64_t
+from libc.math cimport NAN
+from libc.stdint cimport INT32_MIN, INT64_MIN, int64_t
 
 from tinytorch._core.autograd cimport Node, attach, needs_grad, save, save_output
 from tinytorch._core.executor cimport (
-    Driver, Kernel, KernelCall, Scalar, register_kernel, tt_parallel_for)
+    Driver, Kernel, KernelCall, Scalar, fill_with, register_kernel, tt_parallel_for)
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.extremum cimport index_node, share_evenly
 from tinytorch._core.ops.lines cimport along, drop, sized
 from tinytorch._core.ops.reduce cimport deliver_pair, dim_of, reduce_node
 from tinytorch._core.ops.shape cimport c_reshape
-from tinytorch._core.tensor cimport Tensor
+from tinytorch._core.tensor cimport Tensor, empty_beside
 from tinytorch._core.threads cimport parallel_for
-from tinytorch._core.types cimport BOOL, I64, compute_of, is_float
+from tinytorch._core.types cimport BOOL, I64, compute_of
 
 from tinytorch._core.return_types import named_result
 
-__all__ = ["sort", "argsort", "msort", "topk", "kthvalue", "median", "nanmedian", "mode"]
+__all__ = ["sort", "argsort", "msort", "topk", "kthvalue", "median", "nanmedian",
+           "mode"]
 METHODS = __all__
 
 cdef extern from *:
@@ -49,8 +51,8 @@ cdef Kernel* MODE = selection("mode", mode_ops)
 
 # ---- the ops ----
 
-cdef Tensor chosen(const Kernel* kernel, const char* title, Tensor x, int dim, int64_t m,
-                   bint keepdim, int64_t s1, int64_t s2, list index):
+cdef Tensor chosen(const Kernel* kernel, const char* title, Tensor x, int dim,
+                   int64_t m, bint keepdim, int64_t s1, int64_t s2, list index):
     """The m chosen elements of each line; where they are is appended to `index`."""
     cdef Scalar[3] s
     cdef Node node
@@ -85,13 +87,14 @@ cdef Tensor median_of_all(Tensor x, bint leave_nan):
     cdef Tensor y, at, line
     cdef int64_t[1] flat = [x.count]
     if x.count == 0:
-        from tinytorch._core.ops.creation import full
-        return full((), float("nan") if is_float(x.code) else -(1 << 63),
-                    dtype=x.dtype, device=x.device)
+        y = empty_beside(x, 0, NULL, x.code)
+        # what a NaN becomes: the smallest integer of the machine's conversions
+        fill_with(y, NAN, INT64_MIN if x.code == I64 else INT32_MIN)
+        return y
     if needs_grad(x):
         node = reduce_node(share_evenly,
-                           b"NanmedianBackward0" if leave_nan else b"MedianBackward0", x,
-                           <unsigned long long>-1, False)
+                           b"NanmedianBackward0" if leave_nan else b"MedianBackward0",
+                           x, <unsigned long long>-1, False)
         save(node, 0, x)
     line = c_reshape(x.detach(), 1, flat)
     y = sized(line, 0, 1, x.code)
@@ -109,7 +112,8 @@ cdef Tensor median_of_all(Tensor x, bint leave_nan):
 
 cdef int check_line(str name, Tensor x, int dim) except -1:
     if x.rank and x.sizes[dim] == 0:
-        raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+        raise IndexError(
+            f"{name}(): Expected reduction dim {dim} to have non-zero size.")
     return 0
 
 
@@ -189,8 +193,10 @@ def topk(Tensor input not None, k, dim=-1, largest=True, sorted=True, *, out=Non
     cdef int64_t m = k
     if m < 0 or m > (input.sizes[d] if input.rank else 1):
         raise RuntimeError("selected index k out of range")
-    y = chosen(TOPK, b"TopkBackward0", input, d, m, True, largest, sorted, index) \
-        if input.rank else chosen(SORT, b"TopkBackward0", input, d, 1, True, 0, 0, index)
+    if input.rank:
+        y = chosen(TOPK, b"TopkBackward0", input, d, m, True, largest, sorted, index)
+    else:
+        y = chosen(SORT, b"TopkBackward0", input, d, 1, True, 0, 0, index)
     return deliver_pair(TopkResult, y, <Tensor>index[0], out)
 
 
@@ -207,14 +213,15 @@ def kthvalue(Tensor input not None, k, dim=-1, keepdim=False, *, out=None):
     cdef int64_t rank = k
     if rank < 1 or rank > (input.sizes[d] if input.rank else 1):
         check_line("kthvalue", input, d)
-        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}")
+        raise RuntimeError(
+            f"kthvalue(): selected number k out of range for dimension {d}")
     if input.code == BOOL:
         raise NotImplementedError("\"kthvalue_cpu\" not implemented for 'Bool'")
     if out is not None and (<Tensor?>out[0]).storage == input.storage:
         raise RuntimeError(
-            "unsupported operation: some elements of the input tensor and the written-to "
-            "tensor refer to a single memory location. Please clone() the tensor before "
-            "performing the operation.")
+            "unsupported operation: some elements of the input tensor and the "
+            "written-to tensor refer to a single memory location. Please clone() the "
+            "tensor before performing the operation.")
     y = chosen(KTH, b"KthvalueBackward0", input, d, 1, keepdim, rank - 1, 0, index)
     return deliver_pair(KthvalueResult, y, <Tensor>index[0], out)
 
@@ -227,7 +234,8 @@ def median(Tensor input not None, dim=None, keepdim=False, *, out=None):
         >>> median(tensor([3.0, 1.0, 2.0, 4.0])).item()
         2.0
     """
-    return middle("median", b"MedianBackward1", MedianResult, input, dim, keepdim, out, False)
+    return middle("median", b"MedianBackward1", MedianResult, input, dim, keepdim, out,
+                  False)
 
 
 def nanmedian(Tensor input not None, dim=None, keepdim=False, *, out=None):
@@ -237,8 +245,8 @@ def nanmedian(Tensor input not None, dim=None, keepdim=False, *, out=None):
         >>> nanmedian(tensor([3.0, float("nan"), 2.0])).item()
         2.0
     """
-    return middle("nanmedian", b"NanmedianBackward1", NanmedianResult, input, dim, keepdim,
-                  out, True)
+    return middle("nanmedian", b"NanmedianBackward1", NanmedianResult, input, dim,
+                  keepdim, out, True)
 
 
 def mode(Tensor input not None, dim=-1, keepdim=False, *, out=None):

@@ -23,7 +23,7 @@ from tinytorch._core.tensor cimport (
 from tinytorch._core.types cimport (
     BF16, COMPUTE_I64, F16, F32, I64, MAX_DIMS, compute_of, itemsize)
 
-__all__ = ["as_strided", "as_strided_copy", "diagonal", "diagonal_copy", "unfold_copy"]
+__all__ = ["as_strided", "diagonal"]
 METHODS = ["as_strided", "as_strided_", "diagonal", "unfold"]
 
 cdef extern from "overlap.h" nogil:
@@ -321,11 +321,6 @@ def as_strided_(Tensor self not None, size, stride, storage_offset=None):
     return reshaped_in_place(self, y)
 
 
-def as_strided_copy(Tensor input not None, size, stride, storage_offset=None):
-    """Return a copy of input.as_strided(size, stride, storage_offset)."""
-    return as_strided(input, size, stride, storage_offset).clone()
-
-
 # ---- diagonal ----
 
 cdef Tensor c_diagonal(Tensor x, int64_t diagonal, int a, int b):
@@ -407,11 +402,6 @@ def diagonal(Tensor input not None, offset=0, dim1=0, dim2=1):
     return c_diagonal(input, read_int(offset, "diagonal", "offset"), a, b)
 
 
-def diagonal_copy(Tensor input not None, offset=0, dim1=0, dim2=1):
-    """Return a copy of input.diagonal(offset, dim1, dim2)."""
-    return diagonal(input, offset, dim1, dim2).clone()
-
-
 # ---- unfold: windows along a dimension ----
 
 cdef Tensor c_unfold(Tensor x, int dim, int64_t size, int64_t step):
@@ -471,8 +461,3 @@ def unfold(Tensor self not None, dimension, size, step):
     if pace <= 0:
         raise RuntimeError(f"step is {pace} but must be > 0")
     return c_unfold(self, dim, n, pace)
-
-
-def unfold_copy(Tensor input not None, dimension, size, step):
-    """Return a copy of input.unfold(dimension, size, step)."""
-    return unfold(input, dimension, size, step).clone()

@@ -25,9 +25,7 @@ METHODS = [
 __all__ = [
     "reshape", "transpose", "swapaxes", "swapdims", "permute", "movedim", "moveaxis",
     "t", "adjoint", "squeeze", "unsqueeze", "flatten", "unflatten", "ravel",
-    "broadcast_to", "broadcast_tensors", "broadcast_shapes", "clone", "detach", "detach_",
-    "view_copy", "expand_copy", "permute_copy", "transpose_copy", "squeeze_copy",
-    "unsqueeze_copy", "t_copy", "detach_copy", "alias_copy"]
+    "broadcast_to", "broadcast_tensors", "broadcast_shapes", "clone", "detach", "detach_"]
 
 
 # ---- sizes ----
@@ -499,50 +497,3 @@ def squeeze_(Tensor self not None, dim=None):
 def unsqueeze_(Tensor self not None, dim):
     """Insert a dimension of size 1 into self."""
     return reshaped_in_place(self, unsqueeze(self, dim))
-
-
-# ---- the same as copies ----
-
-def view_copy(Tensor input not None, size=None, dtype=None):
-    """Return a copy of input.view(size)."""
-    return c_clone(view(input, size if dtype is None else dtype))
-
-
-def expand_copy(Tensor input not None, size, *, bint implicit=False):
-    """Return a copy of input.expand(size)."""
-    return c_clone(expand(input, size))
-
-
-def permute_copy(Tensor input not None, dims):
-    """Return a copy of input.permute(dims)."""
-    return c_clone(permute(input, dims))
-
-
-def transpose_copy(Tensor input not None, dim0, dim1):
-    """Return a copy of input.transpose(dim0, dim1)."""
-    return c_clone(transpose(input, dim0, dim1))
-
-
-def squeeze_copy(Tensor input not None, dim=None):
-    """Return a copy of input.squeeze(dim)."""
-    return c_clone(squeeze(input, dim))
-
-
-def unsqueeze_copy(Tensor input not None, dim):
-    """Return a copy of input.unsqueeze(dim)."""
-    return c_clone(unsqueeze(input, dim))
-
-
-def t_copy(Tensor input not None):
-    """Return a copy of input.t()."""
-    return c_clone(t(input))
-
-
-def detach_copy(Tensor input not None):
-    """Return a copy of input.detach()."""
-    return c_clone(c_detach(input))
-
-
-def alias_copy(Tensor input not None):
-    """Return a copy."""
-    return c_clone(input)
