@@ -42,7 +42,7 @@ C_FLAGS = [
     "-Wno-parentheses",
 ] + (["-g", "-UNDEBUG"] if DEBUG else ["-g0", "-DNDEBUG"])
 # Used where the compiler knows them.  GCC clears a small struct on x86 by `rep stos`,
-# which takes 30 cycles to start; a KernelCall is cleared for every op (8 % of a small one).
+# which takes 30 cycles to start; every new tensor is cleared (8 % of a small op).
 OPTIONAL_C_FLAGS = ["-mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign"]
 LINK_FLAGS = ["-pthread", *([] if DEBUG else ["-Wl,-s"])]
 

@@ -6,7 +6,6 @@ recorded program and costs the same for a large tensor as for its printed corner
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +16,13 @@ import tinytorch
 __all__ = ["get_printoptions", "printoptions", "set_printoptions", "tensor_repr"]
 
 
-@dataclasses.dataclass
-class _Options:
-    precision: int = 4
-    threshold: float = 1000
-    edgeitems: int = 3
-    linewidth: int = 80
-    sci_mode: bool | None = None
+class _Options:  # a plain class: dataclasses would double the time of the import
+    def __init__(self) -> None:
+        self.precision = 4
+        self.threshold: float = 1000
+        self.edgeitems = 3
+        self.linewidth = 80
+        self.sci_mode: bool | None = None
 
 
 _options = _Options()
@@ -88,7 +87,7 @@ def set_printoptions(
 
 def get_printoptions() -> dict[str, Any]:
     """Return the options as a dictionary that ``set_printoptions(**d)`` restores."""
-    return dataclasses.asdict(_options)
+    return dict(vars(_options))
 
 
 @contextmanager

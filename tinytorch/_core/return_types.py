@@ -17,7 +17,8 @@ def named_result(name: str, fields: str) -> Any:
         values=3,
         indices=1)
     """
-    base: Any = namedtuple(name, fields)  # noqa: PYI024 - the fields come as data
+    make: Any = namedtuple  # noqa: PYI024 - the fields come as data
+    base = make(name, fields)
 
     def __repr__(self: Any) -> str:
         rows = (f"{f}={x!r}" for f, x in zip(self._fields, self, strict=True))

@@ -8,7 +8,6 @@ the node holds inputs; saved outputs are detached aliases, so that no cycle aris
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
@@ -300,6 +299,8 @@ class Function(metaclass=_FunctionMeta):
         """Run ``forward`` on ``args`` and record the function in the graph."""
         two_step = cls.setup_context is not Function.setup_context
         if two_step:
+            import inspect  # slow to import, rarely needed
+
             bound = inspect.signature(cls.forward).bind(*args, **kwargs)
             bound.apply_defaults()
             args, kwargs = bound.args, bound.kwargs

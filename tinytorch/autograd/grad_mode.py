@@ -7,7 +7,6 @@ generator functions and restore the caller's mode at every ``yield``.
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 import warnings
 from collections.abc import Callable, Generator
@@ -58,6 +57,8 @@ class _Mode:
 
 def _decorate(mode: Callable[[], Any], func: F) -> F:
     """Let every call of a function (or every step of a generator) run in a new mode."""
+    import inspect  # slow to import; most programs decorate nothing
+
     if inspect.isclass(func):
         warnings.warn(
             "Decorating classes is deprecated and will be disabled in future "

@@ -88,7 +88,8 @@ def _of_any_rank(
     lead = _common_shape([x.shape[:-2] for x in heads])
     batch = (math.prod(lead[:-1]), lead[-1]) if lead else (1, 1)
     q, k, v = (
-        reshape(expand(x, (*lead, *x.shape[-2:])), (*batch, *x.shape[-2:])) for x in heads
+        reshape(expand(x, (*lead, *x.shape[-2:])), (*batch, *x.shape[-2:]))
+        for x in heads
     )
     if mask is not None:
         scores = (q.shape[-2], k.shape[-2])
@@ -120,7 +121,7 @@ def _step_by_step(
     scale: float,
     gqa: bool,
 ) -> Tensor:
-    """The same with the probabilities in memory, where they or a mask's gradient count."""
+    """Keep the probabilities: for dropout, and for the gradient of a mask."""
     if gqa:
         share = q.shape[-3] // k.shape[-3]
         k, v = _repeated(k, share), _repeated(v, share)

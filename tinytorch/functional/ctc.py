@@ -80,7 +80,11 @@ def _numbers(lengths: Lengths) -> list[int]:
 
 
 def _check(
-    lengths: tuple[list[int], list[int]], steps: int, batch: int, blank: int, classes: int
+    lengths: tuple[list[int], list[int]],
+    steps: int,
+    batch: int,
+    blank: int,
+    classes: int,
 ) -> None:
     if not 0 <= blank < classes:
         raise RuntimeError("blank must be in label range")

@@ -20,7 +20,7 @@ from tinytorch._core.ops.views import (
     unsqueeze,
 )
 from tinytorch._core.tensor import Tensor
-from tinytorch._core.types import bfloat16, float16, promote_types
+from tinytorch._core.types import bfloat16, dtype, float16, promote_types
 
 __all__ = ["bilinear", "cdist", "cosine_similarity", "pairwise_distance", "pdist"]
 METHODS: list[str] = []
@@ -51,16 +51,22 @@ def cosine_similarity(
     if not common.is_floating_point:
         raise RuntimeError(
             "expected common dtype to be floating point, yet common dtype is "
-            f"{_type_words.get(str(common).rpartition('.')[2], str(common))}"
+            f"{type_word(common)}"
         )
     x1, x2 = broadcast_tensors(x1.to(common), x2.to(common))
     return sum(mul(_unit(x1, dim, eps), _unit(x2, dim, eps)), dim)
 
 
 _type_words = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
     "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
     "bool": "Bool",
 }
+
+
+def type_word(of: dtype) -> str:
+    """Return the word that messages have for a dtype."""
+    return _type_words[str(of).rpartition(".")[2]]
 
 
 def _unit(x: Tensor, dim: int, eps: float) -> Tensor:
@@ -71,7 +77,7 @@ def _unit(x: Tensor, dim: int, eps: float) -> Tensor:
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
-    """Return the p-norm distances of all pairs of rows, (0, 1), (0, 2), ..., (1, 2), ...
+    """Return the p-norm distances of all pairs of rows: (0, 1), (0, 2), ..., (1, 2), ..
 
     Args:
         input: (N, D).
@@ -111,9 +117,9 @@ def cdist(
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
     for k, x in enumerate((x1, x2)):
         if not x.is_floating_point():
-            word = _type_words[str(x.dtype).rpartition(".")[2]]
             raise RuntimeError(
-                f"cdist only supports floating-point dtypes, X{k + 1} got: {word}"
+                "cdist only supports floating-point dtypes, "
+                f"X{k + 1} got: {type_word(x.dtype)}"
             )
         if x.dim() < 2:
             raise RuntimeError(

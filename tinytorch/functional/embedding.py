@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 
 from tinytorch._core.ops import embedding as table
-from tinytorch._core.ops.creation import arange
 from tinytorch._core.ops.embedding_bag import _embedding_bag
+from tinytorch._core.ops.ranges import arange
 from tinytorch._core.ops.views import contiguous, reshape
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import int64

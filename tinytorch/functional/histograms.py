@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tinytorch._core.ops.creation import linspace
 from tinytorch._core.ops.lines import delivered
+from tinytorch._core.ops.ranges import linspace
 from tinytorch._core.ops.search import bincount, searchsorted
 from tinytorch._core.ops.select import where
 from tinytorch._core.return_types import named_result

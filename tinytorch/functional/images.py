@@ -6,14 +6,15 @@ import warnings
 from collections.abc import Sequence
 
 from tinytorch._core.ops.activation import relu
-from tinytorch._core.ops.creation import linspace, ones
+from tinytorch._core.ops.creation import ones
 from tinytorch._core.ops.join import stack
 from tinytorch._core.ops.matmul import bmm
 from tinytorch._core.ops.pool import avg_pool1d, avg_pool2d, avg_pool3d
+from tinytorch._core.ops.ranges import linspace
 from tinytorch._core.ops.rounding import abs, sign
 from tinytorch._core.ops.views import clone, expand, permute, reshape, transpose
 from tinytorch._core.tensor import Tensor
-from tinytorch._core.types import dtype, device
+from tinytorch._core.types import device, dtype
 
 __all__ = [
     "channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle",

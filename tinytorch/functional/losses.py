@@ -13,27 +13,26 @@ from tinytorch._core.ops.along import index_select
 from tinytorch._core.ops.arithmetic import add, div, mul, neg, rsub, sub
 from tinytorch._core.ops.binary import minimum
 from tinytorch._core.ops.compare import eq, ge, le, lt, ne
-from tinytorch._core.ops.creation import arange, full_like, zeros
+from tinytorch._core.ops.creation import full_like, zeros
 from tinytorch._core.ops.fold import any
 from tinytorch._core.ops.gather import gather, scatter
 from tinytorch._core.ops.loss import _bce_with_logits
 from tinytorch._core.ops.pointwise import exp, log, sqrt
 from tinytorch._core.ops.power import pow
+from tinytorch._core.ops.ranges import arange
 from tinytorch._core.ops.reduce import mean, sum
 from tinytorch._core.ops.scan import cumprod
 from tinytorch._core.ops.select import clamp_min, where
 from tinytorch._core.ops.views import flatten, reshape, unsqueeze
 from tinytorch._core.tensor import Tensor
-from tinytorch.functional.distance import pairwise_distance
+from tinytorch._core.types import int64
+from tinytorch.functional.distance import pairwise_distance, type_word
 
-__all__ = [
-    "binary_cross_entropy_with_logits", "cosine_embedding_loss", "hinge_embedding_loss",
-    "margin_ranking_loss", "poisson_nll_loss", "triplet_margin_loss",
-]
-METHODS: list[str] = []
 FUNCTIONAL = [
-    *__all__, "gaussian_nll_loss", "multi_margin_loss", "multilabel_margin_loss",
-    "multilabel_soft_margin_loss", "triplet_margin_with_distance_loss",
+    "binary_cross_entropy_with_logits", "cosine_embedding_loss", "gaussian_nll_loss",
+    "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss",
+    "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss",
+    "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]
 
 
@@ -41,9 +40,9 @@ FUNCTIONAL = [
 
 
 def _named(
-    reduction: str | int, size_average: bool | None = None, reduce: bool | None = None
+    reduction: str, size_average: bool | None = None, reduce: bool | None = None
 ) -> str:
-    """Return the reduction's name; the torch.* forms of losses give its number."""
+    """Return the reduction's name, which used to be given by two truth values."""
     if size_average is not None or reduce is not None:
         each, total = reduce is False, size_average is False
         reduction = "none" if each else "sum" if total else "mean"
@@ -52,11 +51,9 @@ def _named(
             f"reduction='{reduction}' instead.",
             stacklevel=3,
         )
-    if isinstance(reduction, int) and 0 <= reduction <= 2:
-        return ("none", "mean", "sum")[reduction]
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
-    return str(reduction)
+    return reduction
 
 
 def _reduced(loss: Tensor, reduction: str) -> Tensor:
@@ -83,10 +80,6 @@ def binary_cross_entropy_with_logits(
         weight: of each element, broadcast to `input`.
         pos_weight: of the positive part of each element, broadcast to `input`.
     """
-    if isinstance(size_average, Tensor):  # torch.*: weight, pos_weight, reduction
-        pos_weight, size_average = size_average, None
-        if reduce is not None:
-            reduction, reduce = reduce, None  # type: ignore[assignment]
     how = _named(reduction, size_average, reduce)
     if target.shape != input.shape:
         raise ValueError(
@@ -268,6 +261,10 @@ def multi_margin_loss(
         raise ValueError("weight must be one-dimensional")
     _check_classes(input)
     lead = input.shape[:-1]
+    if target.dtype != int64:
+        raise RuntimeError(
+            f"expected scalar type Long but found {type_word(target.dtype)}"
+        )
     if target.numel() != math.prod(lead) or target.dim() > 1:
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the "

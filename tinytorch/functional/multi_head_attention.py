@@ -280,7 +280,7 @@ def _static(name: str, x: Tensor, q: Tensor) -> Tensor:
 def _projected_together(
     q: Tensor, k: Tensor, v: Tensor, weight: Tensor | None, bias: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Project by the three parts of one weight, in one product where they have one input.
+    """Project by the three parts of one weight; equal inputs in one product.
 
     Args:
         weight: (3 * E, E).
@@ -296,7 +296,9 @@ def _projected_together(
         return a.contiguous(), b.contiguous(), c.contiguous()
     if k is v:
         first, rest = split(weight, [width, 2 * width])
-        b_first, b_rest = (None, None) if bias is None else split(bias, [width, 2 * width])
+        b_first, b_rest = (None, None)
+        if bias is not None:
+            b_first, b_rest = split(bias, [width, 2 * width])
         b, c = chunk(linear(k, rest, b_rest), 2, -1)
         return linear(q, first, b_first), b.contiguous(), c.contiguous()
     weights = chunk(weight, 3)

@@ -23,7 +23,7 @@ from tinytorch._core.ops.views import (
 )
 from tinytorch._core.tensor import Tensor
 
-__all__ = ["instance_norm", "norm_except_dim"]
+__all__ = ["norm_except_dim"]
 METHODS: list[str] = []
 FUNCTIONAL = [
     "batch_norm", "group_norm", "instance_norm", "local_response_norm", "normalize",
@@ -177,6 +177,11 @@ def normalize(
     """Return `input` over its p-norm along `dim`, which counts at least as `eps`."""
     length = clamp_min(norm(input, p, dim, keepdim=True), eps)
     return div(input, expand(length, input.shape), out=out)
+
+
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """Return `v` with the norms of its slices along `dim` replaced by `g`."""
+    return mul(v, div(g, norm_except_dim(v, 2, dim)))
 
 
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:

@@ -1,8 +1,8 @@
-/* Attention:  y = softmax(scale q k' + mask) v, tile by tile; the scores of all pairs are
-   never in memory at once.
+/* Attention:  y = softmax(scale q k' + mask) v, tile by tile; the scores of all pairs
+   are never in memory at once.
 
    Shapes: q (B, H, L, E), k (B, G, S, E), v (B, G, S, V), y and gy (B, H, L, V), lse
-   (B, H, L), mask (B, H, L, S).  G divides H: a group of heads may share keys and values.
+   (B, H, L), mask (B, H, L, S).  G divides H: groups of heads share keys and values.
    Any strides, but rows of q, k, v, y and their gradients are contiguous.
    Forward operands:  y, lse, q, k, v[, mask]
    Backward operands: gq, gk, gv, q, k, v, y, lse, gy[, mask]
@@ -22,8 +22,8 @@ enum { TT_TILE_BYTES = 131072, TT_TILE_COLS = 256, TT_TILE_ROWS = 128 };
 
 /* The product of matrices (blas.pxd); every extension sets it when it is imported. */
 typedef int (*Gemm)(int dtype, int ta, int tb, int64_t m, int64_t n, int64_t k,
-                    double alpha, const void *a, int64_t lda, const void *b, int64_t ldb,
-                    double beta, void *c, int64_t ldc);
+                    double alpha, const void *a, int64_t lda, const void *b,
+                    int64_t ldb, double beta, void *c, int64_t ldc);
 static Gemm tt_gemm;
 
 typedef struct {
@@ -126,10 +126,11 @@ static void tt_attention_backward(void *context, int64_t begin, int64_t end) {
                 memset(d.gv + i * d.ldgv * a->size, 0, (size_t)(d.V * a->size));
             }
             for (int64_t first = 0; first < d.L; first += a->rows) {
-                const int64_t rows = d.L - first < a->rows ? d.L - first : a->rows;
+                const int64_t n = d.L - first < a->rows ? d.L - first : a->rows;
                 if (a->call->compute == TT_COMPUTE_F32)
-                    attention_gradients_f32(a, &d, first, rows, (float *)p, (float *)dp);
-                else attention_gradients_f64(a, &d, first, rows, (double *)p, (double *)dp);
+                    attention_gradients_f32(a, &d, first, n, (float *)p, (float *)dp);
+                else
+                    attention_gradients_f64(a, &d, first, n, (double *)p, (double *)dp);
             }
         }
     free(p);
@@ -194,8 +195,9 @@ static void K(attention_scores)(const Attention *a, const Head *d, int64_t first
 }
 
 /* Exponentials of a tile's rows, and what they change in the sums so far. */
-TT_KERNEL void K(attention_exponentials)(T *s, int64_t rows, int64_t n, T *peak, T *total,
-                                         T *y, int64_t ldy, int64_t V, int is_first) {
+TT_KERNEL void K(attention_exponentials)(T *s, int64_t rows, int64_t n, T *peak,
+                                         T *total, T *y, int64_t ldy, int64_t V,
+                                         int is_first) {
     for (int64_t i = 0; i < rows; i++, s += n, y += ldy) {
         const T highest = F(row_max)(s, n), top = highest > peak[i] ? highest : peak[i];
         T sum = 0;
@@ -234,7 +236,8 @@ static void K(attention_rows)(const Attention *a, const Head *d, int64_t first,
     for (int64_t i = 0; i < rows; i++) {
         const T scale = total[i] == 0 ? 0 : 1 / total[i];
         for (int64_t j = 0; j < d->V; j++) y[i * d->ldy + j] *= scale;
-        ((T *)d->lse)[first + i] = total[i] == 0 ? (T)INFINITY : peak[i] + L(log)(total[i]);
+        T *lse = (T *)d->lse + first + i;
+        *lse = total[i] == 0 ? (T)INFINITY : peak[i] + L(log)(total[i]);
     }
 }
 
@@ -253,7 +256,8 @@ TT_KERNEL void K(attention_slopes)(T *p, T *dp, int64_t rows, int64_t n, const T
 
 TT_KERNEL void K(attention_dots)(const T *gy, int64_t ldgy, const T *y, int64_t ldy,
                                  int64_t rows, int64_t V, T *dot) {
-    for (int64_t i = 0; i < rows; i++) dot[i] = F(row_dot)(gy + i * ldgy, y + i * ldy, V);
+    for (int64_t i = 0; i < rows; i++)
+        dot[i] = F(row_dot)(gy + i * ldgy, y + i * ldy, V);
 }
 
 static void K(attention_gradients)(const Attention *a, const Head *d, int64_t first,
@@ -268,9 +272,10 @@ static void K(attention_gradients)(const Attention *a, const Head *d, int64_t fi
         const int64_t n = K(tile_keys)(a, d, key, first + rows);
         if (n <= 0) break;
         K(attention_scores)(a, d, first, rows, key, n, p);
-        PRODUCT(0, 1, rows, n, d->V, 1, gy, d->ldgy, AT(d->v, key, d->ldv), d->ldv, 0, dp,
-                n);
-        K(attention_slopes)(p, dp, rows, n, (const T *)d->lse + first, dot, (T)a->scale);
+        PRODUCT(0, 1, rows, n, d->V, 1, gy, d->ldgy, AT(d->v, key, d->ldv), d->ldv, 0,
+                dp, n);
+        K(attention_slopes)(p, dp, rows, n, (const T *)d->lse + first, dot,
+                            (T)a->scale);
         PRODUCT(1, 0, n, d->V, rows, 1, p, n, gy, d->ldgy, 1, AT(d->gv, key, d->ldgv),
                 d->ldgv);
         PRODUCT(0, 0, rows, d->E, n, 1, dp, n, AT(d->k, key, d->ldk), d->ldk,

@@ -1,7 +1,7 @@
 /* Normalisation per channel:  y = (x - mean) rstd w + b  over x as (N, C, S).
 
-   batch_norm has one mean per channel, taken from x or, outside training, from the running
-   averages, which training updates.  Group norm has one per sample and group of channels.
+   Batch norm has one mean per channel, taken from x or, outside training, from running
+   averages, which training updates.  Group norm has one per sample and group.
    Batch forward:  y, mean, rstd[, running mean, running variance], x[, w][, b]
      scalars: C, S, eps, momentum, training, whether there are averages, w, b
    Batch backward: gx, gw, gb, x, gy, mean, rstd[, w]; scalars: C, S, training, w
@@ -47,6 +47,10 @@ static ChannelNorm tt_channel_norm(const KernelCall *call) {
     return n;
 }
 
+TT_INLINE int64_t tt_channel_blocks(const ChannelNorm *n) {
+    return (n->channels + n->block - 1) / n->block;
+}
+
 static void tt_channel_run(ChannelNorm *n, int64_t tasks, int64_t cost) {
     const int64_t grain = cost < TT_CHANNEL_GRAIN ? TT_CHANNEL_GRAIN / cost : 1;
     if (tasks <= grain) n->loop(n, 0, tasks);
@@ -76,7 +80,7 @@ static int batch_norm_driver(const KernelCall *call) {
     }
     n.x = call->operand[next++].data;
     tt_channel_affine(&n, call, next, s[6].i != 0, s[7].i != 0);
-    tt_channel_run(&n, (n.channels + n.block - 1) / n.block, n.samples * n.run * n.block);
+    tt_channel_run(&n, tt_channel_blocks(&n), n.samples * n.run * n.block);
     return TT_OK;
 }
 
@@ -96,7 +100,7 @@ static int batch_norm_backward_driver(const KernelCall *call) {
         ChannelNorm n = tt_channel_norm(call);
         n.training = call->scalar[2].i != 0;
         tt_channel_gradients(&n, call);
-        tt_channel_run(&n, (n.channels + n.block - 1) / n.block, n.samples * n.run * n.block);
+        tt_channel_run(&n, tt_channel_blocks(&n), n.samples * n.run * n.block);
         return TT_OK;
     }
     for (int k = 1; k < 3; k++)

@@ -3,47 +3,50 @@
 
 #define ROW(p, i, c) ((const T *)(n->p) + ((i) * n->channels + (c)) * n->run)
 
-/* Sums over the samples of channels [c, c + m) of the expression, in double: as runs of S
+/* Sums over the samples of channels [c, c + m) of the expression, in double: as runs
    where those are long, else column by column. */
 #define CHANNEL_SUMS(SUM, RUN, ELEMENT)                                                \
     double SUM[TT_CHANNEL_WIDTH];                                                      \
     {                                                                                  \
         double column[TT_CHANNEL_WIDTH] = {0};                                         \
-        const int64_t width = m * n->run;                                                \
-        for (int64_t i = 0; i < n->samples; i++) {                                           \
+        const int64_t width = m * n->run;                                              \
+        for (int64_t i = 0; i < n->samples; i++) {                                     \
             const T *x = ROW(x, i, c), *gy = n->gy ? ROW(gy, i, c) : x;                \
             (void)gy, (void)x;                                                         \
-            if (n->run >= TT_CHANNEL_RUN) column[0] += (RUN);                            \
+            if (n->run >= TT_CHANNEL_RUN) column[0] += (RUN);                          \
             else for (int64_t j = 0; j < width; j++) column[j] += (ELEMENT);           \
         }                                                                              \
         for (int64_t k = 0; k < m; k++) SUM[k] = 0;                                    \
-        if (n->run >= TT_CHANNEL_RUN) SUM[0] = column[0];                                \
-        else for (int64_t j = 0; j < width; j++) SUM[j / n->run] += column[j];           \
+        if (n->run >= TT_CHANNEL_RUN) SUM[0] = column[0];                              \
+        else for (int64_t j = 0; j < width; j++) SUM[j / n->run] += column[j];         \
     }
 
 /* Writes the expression of element j for all samples; k is its channel. */
 #define CHANNEL_WRITE(OUT, ELEMENT)                                                    \
-    for (int64_t i = 0; i < n->samples; i++) {                                               \
+    for (int64_t i = 0; i < n->samples; i++) {                                         \
         const T *x = ROW(x, i, c), *gy = n->gy ? ROW(gy, i, c) : x;                    \
-        T *out = (T *)n->OUT + (i * n->channels + c) * n->run;                                  \
+        T *out = (T *)n->OUT + (i * n->channels + c) * n->run;                         \
         (void)gy;                                                                      \
-        if (n->run >= TT_CHANNEL_RUN) {                                                  \
+        if (n->run >= TT_CHANNEL_RUN) {                                                \
             const int64_t k = 0;                                                       \
-            _Pragma("omp simd") for (int64_t j = 0; j < n->run; j++) out[j] = (ELEMENT); \
-        } else if (n->run == 1) {                                                        \
+            _Pragma("omp simd") for (int64_t j = 0; j < n->run; j++)                   \
+                out[j] = (ELEMENT);                                                    \
+        } else if (n->run == 1) {                                                      \
             _Pragma("omp simd") for (int64_t j = 0; j < m; j++) {                      \
                 const int64_t k = j;                                                   \
                 out[j] = (ELEMENT);                                                    \
             }                                                                          \
         } else {                                                                       \
             for (int64_t k = 0; k < m; k++)                                            \
-                for (int64_t j = k * n->run; j < (k + 1) * n->run; j++) out[j] = (ELEMENT);\
+                for (int64_t j = k * n->run; j < (k + 1) * n->run; j++)                \
+                    out[j] = (ELEMENT);                                                \
         }                                                                              \
     }
 
 TT_INLINE double F(square_of)(T x) { return (double)x * (double)x; }
 
-static void F(update_averages)(const ChannelNorm *n, int64_t c, double mean, double var) {
+static void F(update_averages)(const ChannelNorm *n, int64_t c, double mean,
+                               double var) {
     T *average = (T *)n->running_mean + c, *variance = (T *)n->running_var + c;
     const double count = (double)(n->samples * n->run);
     *average = (T)((1 - n->momentum) * *average + n->momentum * mean);
@@ -68,7 +71,8 @@ TT_KERNEL void K(batch_norm_forward)(const ChannelNorm *n, int64_t begin, int64_
                          F(square_of)(x[j] - centre[j]))
             for (int64_t k = 0; k < m; k++) {
                 var[k] = square[k] / count;
-                if (n->running_mean) F(update_averages)(n, c + k, sum[k] / count, var[k]);
+                if (n->running_mean)
+                    F(update_averages)(n, c + k, sum[k] / count, var[k]);
             }
         } else {
             for (int64_t k = 0; k < m; k++) {
@@ -89,7 +93,8 @@ TT_KERNEL void K(batch_norm_forward)(const ChannelNorm *n, int64_t begin, int64_
 
 /* With h = (x - mean) rstd: gb = sum(gy), gw = sum(gy h), and in training
    gx = w rstd (gy - mean(gy) - h mean(gy h)), else gx = w rstd gy */
-TT_KERNEL void K(batch_norm_backward)(const ChannelNorm *n, int64_t begin, int64_t end) {
+TT_KERNEL void K(batch_norm_backward)(const ChannelNorm *n, int64_t begin,
+                                      int64_t end) {
     const T count = (T)(n->samples * n->run);
     T mean[TT_CHANNEL_WIDTH], level[TT_CHANNEL_WIDTH], slope[TT_CHANNEL_WIDTH];
     T scale[TT_CHANNEL_WIDTH], centre[TT_CHANNEL_WIDTH];
@@ -133,7 +138,8 @@ TT_KERNEL void K(group_norm_forward)(const ChannelNorm *n, int64_t begin, int64_
 }
 
 /* As batch norm's, with the means over a group and g = gy w in place of gy. */
-TT_KERNEL void K(group_norm_backward)(const ChannelNorm *n, int64_t begin, int64_t end) {
+TT_KERNEL void K(group_norm_backward)(const ChannelNorm *n, int64_t begin,
+                                      int64_t end) {
     const int64_t D = n->channels / n->groups, cols = D * n->run;
     const T *w = (const T *)n->w;
     T *dots = (T *)n->partial, *sums = dots + n->samples * n->channels;
@@ -143,8 +149,9 @@ TT_KERNEL void K(group_norm_backward)(const ChannelNorm *n, int64_t begin, int64
         T *gx = (T *)n->gx + row * cols, level = 0, slope = 0;
         for (int64_t d = 0; d < D; d++) {
             const int64_t c = row % n->groups * D + d, at = row * D + d;
-            sums[at] = F(row_sum)(gy + d * n->run, n->run);
-            dots[at] = F(row_centred_dot)(gy + d * n->run, x + d * n->run, mean, n->run) * rstd;
+            const T *gys = gy + d * n->run, *xs = x + d * n->run;
+            sums[at] = F(row_sum)(gys, n->run);
+            dots[at] = F(row_centred_dot)(gys, xs, mean, n->run) * rstd;
             level += sums[at] * (w ? w[c] : 1);
             slope += dots[at] * (w ? w[c] : 1);
         }

@@ -63,7 +63,7 @@ static int conv_describe(Conv *c, const View *y, const View *x, const View *w,
 static void conv_lines(const Conv *c, int64_t z, int64_t r, int *begin, int *end) {
     const int axis = c->count[0] > 1 ? 0 : 1; /* planes of taps, or lines in one plane */
     const int64_t at = (axis ? r : z) * c->step[axis], each = axis ? 1 : c->count[1];
-    int64_t first = 0, last = c->count[axis];
+    int64_t first = 0, last = c->taps ? c->count[axis] : 0;
     if (c->source == CONV_PADDED) {
         while (first < last && at + c->at[axis][first] < 0) first++;
         while (last > first && at + c->at[axis][last - 1] >= c->in[axis]) last--;

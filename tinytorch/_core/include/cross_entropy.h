@@ -24,8 +24,8 @@ typedef void (*ClassLoop)(char **p, int64_t rows, int64_t cols, const Scalar *s)
 #include "each_float.h"
 
 /* p[k] of a loop: advances by a row, by an element, or not at all */
-enum { TT_LOSS, TT_PEAK, TT_LEVEL, TT_LOGITS, TT_CLASS, TT_WEIGHT, TT_GX, TT_GY, TT_FACTOR,
-       TT_CLASS_POINTERS };
+enum { TT_LOSS, TT_PEAK, TT_LEVEL, TT_LOGITS, TT_CLASS, TT_WEIGHT, TT_GX, TT_GY,
+       TT_FACTOR, TT_CLASS_POINTERS };
 
 typedef struct {
     ClassLoop loop;
@@ -76,7 +76,8 @@ static void tt_put(int compute, char *to, double value) {
 /* Serial, so the order never changes. */
 static void tt_reduce_losses(const KernelCall *call, const ClassLoss *c, int64_t rows) {
     const int single = call->compute == TT_COMPUTE_F32;
-    const int64_t *target = (const int64_t *)c->p[TT_CLASS], ignored = call->scalar[1].i;
+    const int64_t *target = (const int64_t *)c->p[TT_CLASS];
+    const int64_t ignored = call->scalar[1].i;
     const char *losses = c->p[TT_LOSS], *weight = c->p[TT_WEIGHT];
     double total = 0, count = 0;
     for (int64_t i = 0; i < rows; i++) {
@@ -125,9 +126,10 @@ static int class_loss_backward_driver(const KernelCall *call) {
 #endif
 #else
 
-/* Sums of exp(x - peak) of as many short rows as fit into one vector loop; returns their
-   number.  Long rows are taken one by one. */
-TT_INLINE int64_t F(rows_sum)(const T *x, T *peak, T *total, int64_t rows, int64_t cols) {
+/* Sums of exp(x - peak) of as many short rows as fit into one vector loop; returns
+   their number.  Long rows are taken one by one. */
+TT_INLINE int64_t F(rows_sum)(const T *x, T *peak, T *total, int64_t rows,
+                              int64_t cols) {
     T e[TT_SHORT_ROWS];
     if (2 * cols > TT_SHORT_ROWS) {
         T sum = 0;
@@ -138,10 +140,10 @@ TT_INLINE int64_t F(rows_sum)(const T *x, T *peak, T *total, int64_t rows, int64
         return 1;
     }
     if (rows > TT_SHORT_ROWS / cols) rows = TT_SHORT_ROWS / cols;
-    for (int64_t i = 0; i < rows; i++) {
-        T top = x[i * cols];
-        for (int64_t j = 1; j < cols; j++) top = x[i * cols + j] > top ? x[i * cols + j] : top;
-        for (int64_t j = 0; j < cols; j++) e[i * cols + j] = x[i * cols + j] - top;
+    for (int64_t i = 0; i < rows; i++, x += cols) {
+        T top = x[0];
+        for (int64_t j = 1; j < cols; j++) top = x[j] > top ? x[j] : top;
+        for (int64_t j = 0; j < cols; j++) e[i * cols + j] = x[j] - top;
         peak[i] = top;
     }
     for (int64_t k = 0; k < rows * cols; k++) e[k] = F(exp_negative)(e[k]);
@@ -177,7 +179,8 @@ TT_KERNEL void K(cross_entropy_forward)(char **p, int64_t rows, int64_t cols,
     }
 }
 
-/* gx_j = factor gy (softmax(x)_j sum(q) - q_j),  q_j = s / C w_j + (1 - s) w_t [j = t] */
+/* gx_j = factor gy (softmax(x)_j sum(q) - q_j),
+   q_j = s / C w_j + (1 - s) w_t [j = t] */
 TT_KERNEL void K(cross_entropy_backward)(char **p, int64_t rows, int64_t cols,
                                          const Scalar *s) {
     const T *peak = (const T *)p[1], *level = (const T *)p[2], *x = (const T *)p[3];
@@ -198,8 +201,9 @@ TT_KERNEL void K(cross_entropy_backward)(char **p, int64_t rows, int64_t cols,
             for (int64_t k = 0; joined && k < n; k++)
                 for (int64_t j = 0; j < cols; j++)
                     gx[k * cols + j] = (x[k * cols + j] - peak[i + k]) - level[i + k];
-            if (joined) for (int64_t j = 0; j < n * cols; j++) gx[j] = F(exp_negative)(gx[j]);
-            else for (int64_t j = 0; j < cols; j++)
+            for (int64_t j = 0; joined && j < n * cols; j++)
+                gx[j] = F(exp_negative)(gx[j]);
+            for (int64_t j = 0; !joined && j < cols; j++)
                 gx[j] = F(exp_negative)((x[j] - peak[i]) - level[i]);
         }
         const int64_t t = target[i];
@@ -207,10 +211,12 @@ TT_KERNEL void K(cross_entropy_backward)(char **p, int64_t rows, int64_t cols,
             for (int64_t j = 0; j < cols; j++) gx[j] = 0;
             continue;
         }
-        const T g = gy[s[2].i == TT_NONE ? i : 0] * factor, hit = sharp * (w ? w[t] : 1);
+        const T g = gy[s[2].i == TT_NONE ? i : 0] * factor;
+        const T hit = sharp * (w ? w[t] : 1);
         const T all = g * (hit + smooth * weight), even = g * smooth;
         if (smooth == 0) for (int64_t j = 0; j < cols; j++) gx[j] *= all;
-        else for (int64_t j = 0; j < cols; j++) gx[j] = gx[j] * all - even * (w ? w[j] : 1);
+        else for (int64_t j = 0; j < cols; j++)
+            gx[j] = gx[j] * all - even * (w ? w[j] : 1);
         gx[t] -= g * hit;
     }
 }

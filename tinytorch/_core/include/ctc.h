@@ -1,8 +1,8 @@
-/* Connectionist temporal classification: the probability of a target, summed over all its
-   alignments, in logarithms.
+/* Connectionist temporal classification: the probability of a target, summed over all
+   its alignments, in logarithms.
 
-   A target t1 ... tS is read as blank t1 blank ... tS blank, 2 S + 1 states; alpha(t, s) is
-   the probability of the first t + 1 steps that end in state s, beta that of the rest.
+   A target t1 ... tS is read as blank t1 blank ... tS blank: 2 S + 1 states; alpha(t,s)
+   is the probability of the first t + 1 steps that end in state s, beta of the rest.
    Forward:  y (N), alpha (N, steps, states), x (steps, N, C), targets, input lengths,
              target lengths, places of the targets (N)
    Backward: gx, gy (N), y, alpha, x, targets, input lengths, target lengths, places

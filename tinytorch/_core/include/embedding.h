@@ -1,13 +1,13 @@
 /* Rows of a table by their numbers, one by one or joined in bags.
 
    Lookup:   y (n, cols), w (rows, cols), index (n); scalar: the index whose row reads 0
-   Backward: gw (rows, cols), gy (n, cols), index (n); scalars: the index that is left out,
+   Backward: gw (rows, cols), gy (n, cols), index (n); scalars: the index left out,
              whether to divide by how often an index occurs
    Renorm:   w, index; scalars: the largest norm, the norm's order
-   Bags:     y (bags, cols), chosen (bags, cols) in mode max, w, index, offsets[, weight]
-             scalars: mode, the index that is left out, whether `weight`
+   Bags:     y (bags, cols), chosen (bags, cols) in mode max, w, index, offsets[,
+             weight]; scalars: mode, the index left out, whether `weight`
    Bag of:   bag (n), scale (n), index, offsets; scalars: mode, the index left out
-   Bag b holds index[offsets[b]] up to index[offsets[b + 1]], the last one all the rest. */
+   Bag b holds index[offsets[b]] up to index[offsets[b + 1]], the last all the rest. */
 #ifndef T
 #ifndef TT_EMBEDDING_H
 #define TT_EMBEDDING_H
@@ -100,11 +100,10 @@ static int embedding_renorm_driver(const KernelCall *call) {
         const int64_t row = ((const int64_t *)index->data)[k];
         if (seen[row]) continue;
         seen[row] = 1;
+        char *x = w->data + row * w->shape[1] * tt_itemsize[w->dtype];
         if (call->compute == TT_COMPUTE_F32)
-            renorm_row_f32((float *)w->data + row * w->shape[1], w->shape[1], call->scalar);
-        else
-            renorm_row_f64((double *)w->data + row * w->shape[1], w->shape[1],
-                           call->scalar);
+            renorm_row_f32((float *)x, w->shape[1], call->scalar);
+        else renorm_row_f64((double *)x, w->shape[1], call->scalar);
     }
     free(seen);
     return TT_OK;
@@ -150,9 +149,8 @@ static int bag_of_driver(const KernelCall *call) {
         int64_t count = 0;
         for (int64_t k = start[b]; k < end; k++) count += i[k] != blank;
         for (int64_t k = start[b]; k < end; k++) {
-            const double share = i[k] == blank ? 0
-                                 : call->scalar[0].i == TT_BAG_MEAN ? 1.0 / (double)count
-                                                                    : 1;
+            double share = call->scalar[0].i == TT_BAG_MEAN ? 1.0 / (double)count : 1;
+            if (i[k] == blank) share = 0;
             bag[k] = b;
             if (call->compute == TT_COMPUTE_F32)
                 ((float *)call->operand[1].data)[k] = (float)share;

@@ -22,7 +22,8 @@ enum { TT_MULTI_CHUNK = 16384, TT_MULTI_BLOCK = 512, TT_MULTI_MOST = 6 };
 typedef struct Multi Multi;
 
 /* Elements [begin, begin + m) of tensor i; `task` numbers the chunks. */
-typedef void (*MultiBody)(Multi *multi, int64_t i, int64_t begin, int64_t m, int64_t task);
+typedef void (*MultiBody)(Multi *multi, int64_t i, int64_t begin, int64_t m,
+                          int64_t task);
 
 struct Multi {
     const KernelCall *call;
@@ -77,7 +78,8 @@ TT_INLINE const View *tt_step_operand(const Multi *m, int k, int64_t i) {
     return &m->call->operand[place * m->n + i];
 }
 
-static void tt_step_body(Multi *m, int64_t i, int64_t begin, int64_t count, int64_t task) {
+static void tt_step_body(Multi *m, int64_t i, int64_t begin, int64_t count,
+                         int64_t task) {
     char buffer[TT_MULTI_MOST][TT_MULTI_BLOCK * 8] __attribute__((aligned(64)));
     const int compute = m->call->compute;
     Loop loop = (Loop)m->call->kernel->function[compute];
@@ -98,13 +100,14 @@ static void tt_step_body(Multi *m, int64_t i, int64_t begin, int64_t count, int6
         for (int k = 0; k < m->per; k++) {
             const View *v = tt_step_operand(m, k, i);
             p[k] = buffer[k];
-            tt_load[compute][v->dtype](p[k], memory[k] + at * tt_itemsize[v->dtype], n, 1);
+            const char *from = memory[k] + at * tt_itemsize[v->dtype];
+            tt_load[compute][v->dtype](p[k], from, n, 1);
         }
         loop(p, n, m->scalar);
         for (int k = 0; k < m->per; k++) {
             const View *v = tt_step_operand(m, k, i);
-            if (k == 1) continue;
-            tt_store[compute][v->dtype](memory[k] + at * tt_itemsize[v->dtype], p[k], n, 1);
+            char *to = memory[k] + at * tt_itemsize[v->dtype];
+            if (k != 1) tt_store[compute][v->dtype](to, p[k], n, 1);
         }
     }
 }
@@ -119,7 +122,8 @@ static int multi_step_driver(const KernelCall *call) {
 
 /* ---- zeroing and scaling ---- */
 
-static void tt_zero_body(Multi *m, int64_t i, int64_t begin, int64_t count, int64_t task) {
+static void tt_zero_body(Multi *m, int64_t i, int64_t begin, int64_t count,
+                         int64_t task) {
     const View *v = &m->call->operand[i];
     (void)task;
     memset(v->data + begin * tt_itemsize[v->dtype], 0, count * tt_itemsize[v->dtype]);
@@ -132,7 +136,8 @@ static int multi_zero_driver(const KernelCall *call) {
 }
 
 /* x *= factor, which is scalar[0]; returns whether all results are finite */
-static void tt_scale_body(Multi *m, int64_t i, int64_t begin, int64_t count, int64_t task) {
+static void tt_scale_body(Multi *m, int64_t i, int64_t begin, int64_t count,
+                          int64_t task) {
     char buffer[TT_MULTI_BLOCK * 8] __attribute__((aligned(64)));
     const View *v = &m->call->operand[i];
     const int compute = m->call->compute;
@@ -144,14 +149,15 @@ static void tt_scale_body(Multi *m, int64_t i, int64_t begin, int64_t count, int
         char *from = x + at * tt_itemsize[v->dtype];
         char *to = v->dtype == compute ? from : buffer;
         if (to == buffer) tt_load[compute][v->dtype](to, from, n, 1);
-        finite &= compute == TT_COMPUTE_F32 ? scale_f32((float *)to, n, m->scalar[0].f)
-                                            : scale_f64((double *)to, n, m->scalar[0].f);
+        finite &= compute == TT_COMPUTE_F32
+                      ? scale_f32((float *)to, n, m->scalar[0].f)
+                      : scale_f64((double *)to, n, m->scalar[0].f);
         if (to == buffer) tt_store[compute][v->dtype](from, to, n, 1);
     }
     if (!finite) m->found = 1; /* whoever writes, writes the same */
 }
 
-/* Operands: the tensors, the factor, and perhaps where to note (with 1) infinity or NaN */
+/* Operands: the tensors, the factor, perhaps where to note (with 1) infinity or NaN */
 static int multi_scale_driver(const KernelCall *call) {
     const int64_t n = call->scalar[0].i;
     Multi m = {.call = call, .body = tt_scale_body, .n = n, .per = 1};
@@ -171,7 +177,8 @@ static int multi_scale_driver(const KernelCall *call) {
 
 /* ---- norms ---- */
 
-static void tt_norm_body(Multi *m, int64_t i, int64_t begin, int64_t count, int64_t task) {
+static void tt_norm_body(Multi *m, int64_t i, int64_t begin, int64_t count,
+                         int64_t task) {
     char buffer[TT_MULTI_BLOCK * 8] __attribute__((aligned(64)));
     const View *v = &m->call->operand[i];
     const int compute = m->call->compute;
@@ -185,8 +192,9 @@ static void tt_norm_body(Multi *m, int64_t i, int64_t begin, int64_t count, int6
             tt_load[compute][v->dtype](buffer, from, n, 1);
             from = buffer;
         }
-        const double part = compute == TT_COMPUTE_F32 ? powers_f32((float *)from, n, order)
-                                                      : powers_f64((double *)from, n, order);
+        const double part = compute == TT_COMPUTE_F32
+                                ? powers_f32((float *)from, n, order)
+                                : powers_f64((double *)from, n, order);
         if (isinf(order)) total = total > part || total != total ? total : part;
         else total += part;
     }
@@ -202,7 +210,7 @@ static int multi_norm_driver(const KernelCall *call) {
                .n = call->operands - 1, .per = 1};
     KernelCall tensors = *call; /* without y, as tt_multi_range counts them */
     double total = 0;
-    for (int64_t i = 0; i < m.n; i++) m.tasks += tt_chunks_of(call->operand[i + 1].numel);
+    for (int64_t i = 1; i <= m.n; i++) m.tasks += tt_chunks_of(call->operand[i].numel);
     if (m.tasks) {
         m.partial = (double *)malloc((size_t)m.tasks * sizeof(double));
         if (!m.partial) return TT_NO_MEMORY;

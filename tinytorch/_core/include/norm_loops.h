@@ -1,8 +1,8 @@
 /* The loops of norm.h over rows [begin, end). */
 
 /* Wide rows are read three times, from the first-level cache but for the first. */
-TT_KERNEL void K(layer_norm_forward)(const Norm *n, int64_t begin, int64_t end, void *gw,
-                                     void *gb) {
+TT_KERNEL void K(layer_norm_forward)(const Norm *n, int64_t begin, int64_t end,
+                                     void *gw, void *gb) {
     const int64_t cols = n->cols;
     const T *x = (const T *)n->x + begin * cols;
     const T *w = (const T *)n->w, *b = (const T *)n->b;
@@ -14,7 +14,8 @@ TT_KERNEL void K(layer_norm_forward)(const Norm *n, int64_t begin, int64_t end, 
         ((T *)n->mean)[i] = mean;
         ((T *)n->rstd)[i] = rstd;
         if (w && b)
-            for (int64_t j = 0; j < cols; j++) y[j] = (x[j] - mean) * rstd * w[j] + b[j];
+            for (int64_t j = 0; j < cols; j++)
+                y[j] = (x[j] - mean) * rstd * w[j] + b[j];
         else if (w)
             for (int64_t j = 0; j < cols; j++) y[j] = (x[j] - mean) * rstd * w[j];
         else if (b)

@@ -65,7 +65,7 @@ static void F(insertion)(U *key, uint32_t *id, int64_t n) {
 }
 
 /* Sort n keys with their ids; the second pair of arrays is working memory.  Digits that
-   all keys share cost nothing. */
+   all keys share cost nothing.  Of the keys only the order and equality remain. */
 static void F(sort_keys)(U *key, uint32_t *id, U *other_key, uint32_t *other_id,
                          int64_t n) {
     uint32_t count[sizeof(U)][256];
@@ -75,9 +75,14 @@ static void F(sort_keys)(U *key, uint32_t *id, U *other_key, uint32_t *other_id,
         F(insertion)(key, id, n);
         return;
     }
+    /* Counted from the least key, so that a small range of values has few digits. */
+    U least = key[0];
+    for (int64_t i = 1; i < n; i++) least = key[i] < least ? key[i] : least;
     memset(count, 0, sizeof count);
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
+        key[i] -= least;
         for (unsigned b = 0; b < sizeof(U); b++) count[b][key[i] >> 8 * b & 255]++;
+    }
     for (unsigned b = 0; b < sizeof(U); b++) {
         if (count[b][from[0] >> 8 * b & 255] == (uint32_t)n) continue;
         F(digit)(from, from_id, to, to_id, n, 8 * b, count[b]);

@@ -2,7 +2,7 @@
 
    PAIR(name, l of x and t)         l(x, t), with the parameter s0
    SLOPE(name, dl/dx of x and t)    gx = gy factor dl/dx; scalars: the parameter, factor
-   `pair_loss_driver` runs a PAIR loop block by block and keeps the sum or the mean only:
+   `pair_loss_driver` runs a PAIR loop block by block and keeps only the sum or mean:
    operands y, x, t, contiguous; scalars: the parameter, whether to average.
    Chunks follow from the size alone, so results do not depend on threads. */
 #ifndef T
@@ -39,8 +39,8 @@ static double tt_pair_chunk(const KernelCall *call, int64_t begin, int64_t end) 
             p[k] = buffer[k];
         }
         ((Loop)call->kernel->function[call->compute])(p, n, call->scalar);
-        total += call->compute == TT_COMPUTE_F32 ? block_sum_f32((const float *)p[0], n)
-                                                 : block_sum_f64((const double *)p[0], n);
+        if (call->compute == TT_COMPUTE_F32) total += block_sum_f32((float *)p[0], n);
+        else total += block_sum_f64((double *)p[0], n);
     }
     return total;
 }
@@ -79,7 +79,8 @@ static int refuse_outside_unit_driver(const KernelCall *call) {
     const View *v = &call->operand[0];
     for (int64_t i = 0; i < v->numel; i += TT_PAIR_BLOCK) {
         const int64_t n = v->numel - i < TT_PAIR_BLOCK ? v->numel - i : TT_PAIR_BLOCK;
-        tt_load[call->compute][v->dtype](buffer, v->data + i * tt_itemsize[v->dtype], n, 1);
+        const char *x = v->data + i * tt_itemsize[v->dtype];
+        tt_load[call->compute][v->dtype](buffer, x, n, 1);
         if (call->compute == TT_COMPUTE_F32 ? outside_unit_f32((float *)buffer, n)
                                             : outside_unit_f64((double *)buffer, n))
             return TT_BAD_VALUE;
@@ -98,7 +99,8 @@ TT_KERNEL int64_t K(outside_unit)(const T *x, int64_t n) {
     return count;
 }
 
-#define PAIR(name, ...) TT_LOOP2(TT_KERNEL, K(name), T, T, x, t, TT_S1 (void)s0;, __VA_ARGS__)
+#define PAIR(name, ...)                                                                \
+    TT_LOOP2(TT_KERNEL, K(name), T, T, x, t, TT_S1 (void)s0;, __VA_ARGS__)
 #define SLOPE(name, ...)                                                               \
     TT_LOOP3(TT_KERNEL, K(name##_backward), T, T, gy, x, t, TT_S2 (void)s0;,           \
              gy * s1 * (__VA_ARGS__))

@@ -1,8 +1,8 @@
-/* Sums and maxima of a row.  One vector accumulator would wait for the adder's latency, so
-   there are several: LANES elements side by side, then 8, then one by one.
+/* Sums and maxima of a row.  One vector accumulator would wait for the adder's latency,
+   so there are several: LANES elements side by side, then 8, then one by one.
 
-   ROW_FOLD(result, cols, identity, step, merge): `step` makes the accumulator a from a and
-   element number k, `merge` one of a and b. */
+   ROW_FOLD(result, cols, identity, step, merge): `step` makes the accumulator a from a
+   and element number k, `merge` one of a and b. */
 #ifndef T
 #ifndef TT_ROWS_H
 #define TT_ROWS_H

@@ -21,8 +21,8 @@ typedef struct {
     int64_t cols;
 } Rows;
 
-/* Operands advance by cols elements per row, by one if they hold one per row, and not at
-   all if they are a single number. */
+/* Operands advance by cols elements per row, by one if they hold one per row, and not
+   at all if they are a single number. */
 static void tt_rows_range(void *context, int64_t begin, int64_t end) {
     const Rows *r = (const Rows *)context;
     const KernelCall *call = r->call;
@@ -53,7 +53,8 @@ static int rows_driver(const KernelCall *call) {
 #else
 
 /* p: y, x */
-TT_KERNEL void K(softmax_forward)(char **p, int64_t rows, int64_t cols, const Scalar *s) {
+TT_KERNEL void K(softmax_forward)(char **p, int64_t rows, int64_t cols,
+                                  const Scalar *s) {
     T *y = (T *)p[0];
     const T *x = (const T *)p[1];
     (void)s;
@@ -90,7 +91,8 @@ TT_KERNEL void K(log_softmax_forward)(char **p, int64_t rows, int64_t cols,
 }
 
 /* gx = y (gy - sum(y gy));  p: gx, y, gy */
-TT_KERNEL void K(softmax_backward)(char **p, int64_t rows, int64_t cols, const Scalar *s) {
+TT_KERNEL void K(softmax_backward)(char **p, int64_t rows, int64_t cols,
+                                   const Scalar *s) {
     T *gx = (T *)p[0];
     const T *y = (const T *)p[1], *gy = (const T *)p[2];
     (void)s;
@@ -108,7 +110,8 @@ TT_KERNEL void K(log_softmax_backward)(char **p, int64_t rows, int64_t cols,
     (void)s;
     for (; rows--; gx += cols, y += cols, gy += cols) {
         const T total = F(row_sum)(gy, cols);
-        for (int64_t j = 0; j < cols; j++) gx[j] = gy[j] - F(exp_negative)(y[j]) * total;
+        for (int64_t j = 0; j < cols; j++)
+            gx[j] = gy[j] - F(exp_negative)(y[j]) * total;
     }
 }
 #endif

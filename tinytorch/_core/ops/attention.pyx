@@ -77,7 +77,7 @@ cdef Tensor with_rows(Tensor x):
 
 cdef Tensor heads_inside(Tensor like, int64_t a, int64_t heads, int64_t rows,
                          int64_t cols):
-    """(a, heads, rows, cols) in the memory order of (a, rows, heads, cols), which is how
+    """(a, heads, rows, cols) in the memory order of (a, rows, heads, cols), in which
     networks split and join heads: joining is then free."""
     cdef int64_t[4] sizes
     cdef int64_t[4] strides

@@ -1,6 +1,6 @@
 """Normalisation per channel, over the batch or over groups of channels.
 
-Forward is one kernel call, which also updates the running averages, and backward is one;
+Forward is one kernel call, which also updates the running averages, backward is one;
 while a graph is recorded in the backward pass, the same formulas are made of ops.
 """
 
@@ -45,13 +45,13 @@ tt_parallel_for = parallel_for
 cdef Kernel* BATCH = register_kernel(
     "batch_norm_forward", <Driver>batch_norm_driver, batch_norm_forward_loops, 0, 8)
 cdef Kernel* BATCH_BACKWARD = register_kernel(
-    "batch_norm_backward", <Driver>batch_norm_backward_driver, batch_norm_backward_loops,
-    0, 10)
+    "batch_norm_backward", <Driver>batch_norm_backward_driver,
+    batch_norm_backward_loops, 0, 10)
 cdef Kernel* GROUP = register_kernel(
     "group_norm_forward", <Driver>group_norm_driver, group_norm_forward_loops, 0, 8)
 cdef Kernel* GROUP_BACKWARD = register_kernel(
-    "group_norm_backward", <Driver>group_norm_backward_driver, group_norm_backward_loops,
-    0, 12)
+    "group_norm_backward", <Driver>group_norm_backward_driver,
+    group_norm_backward_loops, 0, 12)
 
 
 # ---- what both have in common ----
@@ -145,12 +145,13 @@ cdef Tensor to_float(Tensor x):
 # ---- batch norm ----
 
 cdef Tensor c_batch_norm(Tensor x, Tensor w, Tensor b, Tensor running_mean,
-                         Tensor running_var, bint training, double momentum, double eps):
+                         Tensor running_var, bint training, double momentum,
+                         double eps):
     cdef Node node = None
     cdef Tensor y
     if x.code == F16 or x.code == BF16:
-        y = c_batch_norm(c_to(x, F32), to_float(w), to_float(b), running_mean, running_var,
-                         training, momentum, eps)
+        y = c_batch_norm(c_to(x, F32), to_float(w), to_float(b), running_mean,
+                         running_var, training, momentum, eps)
         return c_to(y, x.code)
     if wanted(x, w, b):
         node = norm_node(batch_backward, b"NativeBatchNormBackward0", x, w, b)
@@ -315,7 +316,8 @@ cdef Tensor c_group_norm(Tensor x, int64_t groups, Tensor w, Tensor b, double ep
     view_of(&v[1], mean)
     view_of(&v[2], rstd)
     view_of(&v[3], x)
-    run(GROUP, v, put(v, put(v, 4, w), b), 3, s, 6, compute_of[x.code], y.storage.device)
+    run(GROUP, v, put(v, put(v, 4, w), b), 3, s, 6, compute_of[x.code],
+        y.storage.device)
     if node is not None:
         save(node, 2, mean)
         save(node, 3, rstd)

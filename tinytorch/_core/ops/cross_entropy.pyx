@@ -166,15 +166,15 @@ cdef Tensor with_classes_second(Tensor x):
         swap_grad_mode(mode)
 
 
-cdef Tensor class_loss(bint logits, Tensor x, Tensor target, Tensor weight, int reduction,
-                       int64_t ignored, double smoothing):
+cdef Tensor class_loss(bint logits, Tensor x, Tensor target, Tensor weight,
+                       int reduction, int64_t ignored, double smoothing):
     """The loss of logits, or else of log-probabilities."""
     cdef Node node = None
     cdef Tensor y
     check_classes(x, target, weight)
     if x.code == F16 or x.code == BF16:
-        y = class_loss(logits, c_to(x, F32), target,
-                       None if weight is None else c_to(weight, F32), reduction, ignored,
+        weight = None if weight is None else c_to(weight, F32)
+        y = class_loss(logits, c_to(x, F32), target, weight, reduction, ignored,
                        smoothing)
         return c_to(y, x.code)
     target = contiguous(c_to(target, I64))
@@ -189,7 +189,8 @@ cdef Tensor class_loss(bint logits, Tensor x, Tensor target, Tensor weight, int 
         node.i1 = reduction
         node.i2 = ignored
         node.f0 = smoothing
-    y = class_loss_forward(node, logits, x, target, weight, reduction, ignored, smoothing)
+    y = class_loss_forward(node, logits, x, target, weight, reduction, ignored,
+                           smoothing)
     if node is not None:
         link(node, 0, x)
         attach(y, node)

@@ -25,7 +25,8 @@ cdef extern from *:
 tt_parallel_for = parallel_for
 
 cdef Kernel* FORWARD = register_kernel("ctc_forward", <Driver>ctc_driver, NULL)
-cdef Kernel* BACKWARD = register_kernel("ctc_backward", <Driver>ctc_backward_driver, NULL)
+cdef Kernel* BACKWARD = register_kernel(
+    "ctc_backward", <Driver>ctc_backward_driver, NULL)
 
 
 cdef int put_lengths(View* v, tuple lengths) except -1:

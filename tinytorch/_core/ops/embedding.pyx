@@ -49,8 +49,8 @@ cdef Tensor int64_index(Tensor index, str what):
     return contiguous(c_to(index, I64))
 
 
-cdef int run_checked(Kernel* kernel, View* v, int operands, const Scalar* s, int scalars,
-                     Tensor x) except -1:
+cdef int run_checked(Kernel* kernel, View* v, int operands, const Scalar* s,
+                     int scalars, Tensor x) except -1:
     try:
         return run(kernel, v, operands, 1, s, scalars, compute_of[x.code],
                    x.storage.device)
@@ -101,7 +101,8 @@ cdef Tensor c_add_rows(Tensor gy, Tensor index, int64_t rows, int64_t padding,
     cdef Node node = None
     cdef Tensor gw
     if gy.code == F16 or gy.code == BF16:
-        return c_to(c_add_rows(c_to(gy, F32), index, rows, padding, by_frequency), gy.code)
+        gw = c_add_rows(c_to(gy, F32), index, rows, padding, by_frequency)
+        return c_to(gw, gy.code)
     if needs_grad(gy):
         node = new_node(add_rows_backward, b"EmbeddingDenseBackwardBackward0")
         save(node, 0, index)
@@ -156,7 +157,7 @@ def embedding(Tensor weight not None, Tensor indices not None, int64_t padding_i
 
 def embedding_renorm_(Tensor self not None, Tensor indices not None, double max_norm,
                       double norm_type):
-    """Scale the rows at `indices` whose norm is above `max_norm` down to it, in place."""
+    """Scale rows at `indices` whose norm is above `max_norm` down to it, in place."""
     cdef View[2] v
     cdef Scalar[2] s
     cdef Tensor w = self, index = int64_index(indices, "embedding_renorm_")

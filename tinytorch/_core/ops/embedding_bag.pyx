@@ -1,7 +1,7 @@
 """Rows of a table, joined in bags by their sum, mean or maximum.
 
-Forward is one kernel call.  The derivative of sums and means hands each element its bag's
-gradient and adds them up per row; that of the maximum adds at the chosen elements.
+Forward is one kernel call.  The derivative of sums and means hands each element its
+bag's gradient and adds them up per row; that of the maximum adds at the chosen ones.
 """
 
 from libc.stdint cimport int64_t
@@ -138,10 +138,10 @@ cdef Tensor of_chosen(Tensor w, Tensor chosen, Tensor gy):
                          False)
 
 
-def _embedding_bag(Tensor weight not None, Tensor indices not None, Tensor offsets not None,
-                   int mode, per_sample_weights, include_last_offset, int64_t padding_idx,
-                   scale_grad_by_freq):
-    """Return the bags, (bags, cols); mode is 0 for the sum, 1 the mean, 2 the maximum."""
+def _embedding_bag(Tensor weight not None, Tensor indices not None,
+                   Tensor offsets not None, int mode, per_sample_weights,
+                   include_last_offset, int64_t padding_idx, scale_grad_by_freq):
+    """Return the bags, (bags, cols); mode 0 is the sum, 1 the mean, 2 the maximum."""
     cdef Tensor w = per_sample_weights
     cdef int64_t bags = offsets.count
     if not is_float(weight.code):

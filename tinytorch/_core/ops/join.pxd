@@ -1,4 +1,4 @@
-"""Joining tensors and taking them apart, for the other families."""
+"""Joining tensors, for the other families."""
 
 from libc.stdint cimport int64_t
 
@@ -7,5 +7,3 @@ from tinytorch._core.tensor cimport Tensor
 cdef Tensor c_cat(list tensors, int dim)      # dim counts from 0
 cdef Tensor c_stack(list tensors, int dim)    # 0 <= dim <= rank
 cdef Tensor c_narrow(Tensor x, int dim, int64_t start, int64_t length)
-cdef tuple c_split(Tensor x, int dim, int64_t size)
-cdef tuple c_unbind(Tensor x, int dim)

@@ -8,6 +8,7 @@ cdef enum:
     SUM = 2
 
 # The reduction by name; size_average and reduce are its older form.
-cdef int read_reduction(object reduction, object size_average=*, object reduce=*) except -1
+cdef int read_reduction(object reduction, object size_average=*,
+                        object reduce=*) except -1
 cdef Tensor reduce_loss(Tensor loss, int reduction)
 cdef Tensor c_mse_loss(Tensor x, Tensor t, int reduction)

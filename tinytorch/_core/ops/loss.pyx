@@ -9,8 +9,8 @@ from libc.stdint cimport int64_t
 import warnings
 
 from tinytorch._core.autograd cimport (
-    Node, attach, grad_mode, link_fitted, needs_grad, needs_grad2, new_node, save, saved,
-    send, wants)
+    Node, attach, grad_mode, link_fitted, needs_grad, needs_grad2, new_node, save,
+    saved, send, wants)
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, pointwise, register_kernel, run,
     tt_parallel_for, view_of)
@@ -277,7 +277,8 @@ cdef Tensor d_smooth_l1(Tensor x, Tensor t, double beta):
 
 def smooth_l1_loss(Tensor input not None, Tensor target not None, size_average=None,
                    reduce=None, reduction="mean", double beta=1.0):
-    """Return ``d^2 / (2 beta)`` for differences d up to `beta`, ``|d| - beta / 2`` beyond."""
+    """Return ``d^2 / (2 beta)`` for differences d up to `beta`, and linear growth beyond.
+    """
     warn_of_broadcast(input, target)
     cdef int how = read_reduction(reduction, size_average, reduce)
     if beta < 0:
@@ -327,7 +328,8 @@ cdef int check_unit(Tensor x) except -1:
     x = contiguous(x)
     view_of(&v, x)
     try:
-        run(REFUSE_OUTSIDE_UNIT, &v, 1, 0, NULL, 0, compute_of[x.code], x.storage.device)
+        run(REFUSE_OUTSIDE_UNIT, &v, 1, 0, NULL, 0, compute_of[x.code],
+            x.storage.device)
     except RuntimeError:
         raise RuntimeError("all elements of input should be between 0 and 1") from None
     return 0
@@ -352,8 +354,8 @@ def binary_cross_entropy(Tensor input not None, Tensor target not None, weight=N
         return apply(&BCE, input, target, how)
     w = weight
     rank = broadcast(target, w, shape)
-    return reduce_loss(c_mul(apply(&BCE, input, target, NONE), c_expand(w, rank, shape)),
-                       how)
+    w = c_expand(w, rank, shape)
+    return reduce_loss(c_mul(apply(&BCE, input, target, NONE), w), how)
 
 
 cdef Pair BCE_WITH_LOGITS = define(
@@ -387,8 +389,8 @@ cdef Tensor d_kl_div_target(Tensor x, Tensor t, double logarithm):
         return c_mul(c_exp(t), c_add_number(c_sub(t, x), 1))
     return c_add_number(c_sub(c_log(t), x), 1)
 
-def kl_div(Tensor input not None, Tensor target not None, size_average=None, reduce=None,
-           reduction="mean", log_target=False):
+def kl_div(Tensor input not None, Tensor target not None, size_average=None,
+           reduce=None, reduction="mean", log_target=False):
     """Return the divergence of log-probabilities `input` from `target`.
 
     ``reduction="batchmean"`` divides the sum by the first size, as the definition does.
@@ -404,7 +406,8 @@ def kl_div(Tensor input not None, Tensor target not None, size_average=None, red
                 "reduction: 'mean' divides the total loss by both the batch size and "
                 "the support size.'batchmean' divides only by the batch size, and "
                 "aligns with the KL div math definition.'mean' will be changed to "
-                "behave the same as 'batchmean' in the next major release.", stacklevel=2)
+                "behave the same as 'batchmean' in the next major release.",
+                stacklevel=2)
     return apply(&KL_DIV, input, target,
                  read_reduction(reduction, size_average, reduce), logarithm)
 

@@ -39,7 +39,8 @@ tt_parallel_for = parallel_for
 cdef Kernel* FORWARD = register_kernel(
     "layer_norm_forward", <Driver>norm_driver, layer_norm_forward_loops, 0, 8)
 cdef Kernel* BACKWARD = register_kernel(
-    "layer_norm_backward", <Driver>norm_backward_driver, layer_norm_backward_loops, 0, 16)
+    "layer_norm_backward", <Driver>norm_backward_driver, layer_norm_backward_loops,
+    0, 16)
 
 
 # ---- the derivative as a composition ----
@@ -62,7 +63,8 @@ cdef Tensor through_norm(Tensor g, Tensor h, Tensor rstd, uint64_t dims, bint ce
 
 # ---- checks ----
 
-cdef int check_shapes(Tensor x, int n, const int64_t* shape, Tensor w, Tensor b) except -1:
+cdef int check_shapes(Tensor x, int n, const int64_t* shape, Tensor w,
+                      Tensor b) except -1:
     cdef int d
     cdef bint fits = n <= x.rank
     cdef list sizes = [shape[d] for d in range(n)]
@@ -234,7 +236,7 @@ cdef int norm_composition(Node node, Tensor gy, Tensor x, Tensor w) except -1:
 
 def layer_norm(Tensor input not None, normalized_shape, weight=None, bias=None,
                double eps=1e-5, cudnn_enable=True):
-    """Return `input` with mean 0 and variance 1 over its last dimensions, scaled, shifted.
+    """Return `input` with mean 0, variance 1 over its last dimensions, scaled, shifted.
 
     Args:
         normalized_shape: the sizes of those dimensions.

@@ -62,8 +62,8 @@ cdef int define(str kind, Loops loops, int states, int scalars, double flops) ex
     cdef bytes name = f"{kind}_step".encode()
     texts.append(name)
     step_numbers[kind] = k
-    steps[k].kernel = register_kernel(name, <Driver>multi_step_driver, loops, 2 + states,
-                                      flops)
+    steps[k].kernel = register_kernel(
+        name, <Driver>multi_step_driver, loops, 2 + states, flops)
     steps[k].states = states
     steps[k].scalars = scalars
     return 0
@@ -85,7 +85,8 @@ define("nadam", nadam_loops, 2, 10, 18)
 define("radam", radam_loops, 2, 11, 18)
 
 cdef Kernel* ZERO = register_kernel("multi_zero", <Driver>multi_zero_driver, NULL, 1)
-cdef Kernel* SCALE = register_kernel("multi_scale", <Driver>multi_scale_driver, NULL, 1, 1)
+cdef Kernel* SCALE = register_kernel(
+    "multi_scale", <Driver>multi_scale_driver, NULL, 1, 1)
 cdef Kernel* NORM = register_kernel("multi_norm", <Driver>multi_norm_driver, NULL, 1, 2)
 
 
@@ -127,8 +128,8 @@ cdef int check_gradient(Tensor w, Tensor g) except -1:
 
 # ---- steps ----
 
-def _multi_tensor(str kind not None, list params not None, list grads, list states not None,
-                  scalars):
+def _multi_tensor(str kind not None, list params not None, list grads,
+                  list states not None, scalars):
     """Take one optimizer step with all parameters at once, in place.
 
     Args:
@@ -238,7 +239,7 @@ cdef int step_of_type(const Step* step, list params, list grads, list states,
 
 cdef int over_list(const Kernel* kernel, list tensors, list more, int outputs,
                    const Scalar* s, int scalars, int compute, list copies) except -1:
-    """Run a call whose operands are `more[0]` if it is the output, the tensors, `more`."""
+    """Run a call over the tensors and `more`, which for norms is the output."""
     cdef Py_ssize_t i, at_ = 0, n = PyList_GET_SIZE(tensors)
     cdef View* v = <View*>malloc((n + 2) * sizeof(View))
     cdef Tensor x

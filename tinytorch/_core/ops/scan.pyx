@@ -18,11 +18,11 @@ from tinytorch._core.ops.elementwise cimport deliver, take_result
 from tinytorch._core.ops.pointwise cimport c_exp
 from tinytorch._core.ops.reduce cimport deliver_pair, one_dim, out_code
 from tinytorch._core.ops.select cimport c_clamp
-from tinytorch._core.ops.shape cimport c_to
+from tinytorch._core.ops.shape cimport c_to, dtype_word
 from tinytorch._core.tensor cimport Tensor
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
-    I64, compute_of, get_default_dtype_code, is_float)
+    I64, compute_of, is_float)
 
 from tinytorch._core.return_types import named_result
 
@@ -288,5 +288,6 @@ def logcumsumexp(Tensor input not None, dim=None, *, out=None, axis=None):
     """
     cdef int d = one_dim("logcumsumexp", dim, axis, input)
     if not is_float(input.code):
-        input = c_to(input, get_default_dtype_code())
+        raise NotImplementedError(
+            f"\"logcumsumexp_out_cpu\" not implemented for '{dtype_word(input.code)}'")
     return deliver(c_logcumsumexp(input, d), out)

@@ -1,4 +1,4 @@
-"""Views: the same memory under another shape; and the copies that make one possible.
+"""Views: the same memory under another shape.
 
 A view's node remembers only sizes, packed into the node's numbers.
 """
@@ -11,7 +11,8 @@ from tinytorch._core.autograd cimport (
 from tinytorch._core.ops.arguments cimport dtype_word, listed
 from tinytorch._core.ops.copies cimport contiguous
 from tinytorch._core.tensor cimport (
-    NO_REBASE, REQUIRES_GRAD, Tensor, is_contiguous, set_sizes, size_of, view)
+    NO_REBASE, REQUIRES_GRAD, Tensor, is_contiguous, set_sizes, size_of, view,
+    wrote)
 from tinytorch._core.types cimport MAX_DIMS
 
 # ---- making views ----

@@ -183,7 +183,8 @@ def softmax(Tensor input not None, dim=None, _stacklevel=3, dtype=None, *, out=N
     return deliver(c_softmax(prepared(input, dtype), d), out)
 
 
-def log_softmax(Tensor input not None, dim=None, _stacklevel=3, dtype=None, *, out=None):
+def log_softmax(Tensor input not None, dim=None, _stacklevel=3, dtype=None, *,
+                out=None):
     """Return the logarithm of `softmax`, computed without its rounding."""
     if isinstance(_stacklevel, dtype_class):
         dtype = _stacklevel
