@@ -110,6 +110,7 @@ FAMILIES = (
     "tinytorch.functional.ctc",
     "tinytorch.functional.linear_algebra",
     "tinytorch.functional.products",
+    "tinytorch.functional.norms",
 )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from tinytorch._core.ops.creation import zeros
 from tinytorch._core.ops.data import tensor
-from tinytorch._core.ops.join import cat, stack, tensor_split
+from tinytorch._core.ops.join import cat, stack
+from tinytorch._core.ops.split import tensor_split
 from tinytorch._core.ops.views import reshape, unsqueeze
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import int64, promote_types

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tinytorch._core.ops import join, strided, views
+from tinytorch._core.ops import join, split, strided, views
 from tinytorch._core.ops.memory import put_into
 from tinytorch._core.tensor import Tensor
 
@@ -25,12 +25,12 @@ _VIEWS: dict[str, Callable[..., Any]] = {
     "narrow": join.narrow,
     "permute": views.permute,
     "select": join.select,
-    "split": join.split,
-    "split_with_sizes": join.split_with_sizes,
+    "split": split.split,
+    "split_with_sizes": split.split_with_sizes,
     "squeeze": views.squeeze,
     "t": views.t,
     "transpose": views.transpose,
-    "unbind": join.unbind,
+    "unbind": split.unbind,
     "unfold": strided.unfold,
     "unsqueeze": views.unsqueeze,
     "view": views.view,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import TypeAlias
 
 from tinytorch._core.ops.arithmetic import div
 from tinytorch._core.ops.compare import eq
@@ -19,7 +20,7 @@ __all__ = ["ctc_loss"]
 METHODS: list[str] = []
 FUNCTIONAL = ["ctc_loss"]
 
-Lengths = Tensor | Sequence[int] | int
+Lengths: TypeAlias = "Tensor | Sequence[int] | int"
 
 
 def ctc_loss(

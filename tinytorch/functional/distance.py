@@ -8,7 +8,6 @@ from tinytorch._core.ops.arithmetic import add, div, mul, sub
 from tinytorch._core.ops.compare import gt
 from tinytorch._core.ops.creation import triu_indices
 from tinytorch._core.ops.matmul import matmul
-from tinytorch._core.ops.norms import norm
 from tinytorch._core.ops.pointwise import sqrt
 from tinytorch._core.ops.reduce import sum
 from tinytorch._core.ops.select import where
@@ -21,6 +20,7 @@ from tinytorch._core.ops.views import (
 )
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import bfloat16, dtype, float16, promote_types
+from tinytorch.functional.norms import norm
 
 __all__ = ["bilinear", "cdist", "cosine_similarity", "pairwise_distance", "pdist"]
 METHODS: list[str] = []

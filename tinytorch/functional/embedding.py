@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-from tinytorch._core.ops import embedding as table
+from tinytorch._core.ops.embedding import embedding as _embedding
+from tinytorch._core.ops.embedding import embedding_renorm_
 from tinytorch._core.ops.embedding_bag import _embedding_bag
 from tinytorch._core.ops.ranges import arange
 from tinytorch._core.ops.views import contiguous, reshape
@@ -49,8 +50,8 @@ def embedding(
         padding_idx %= rows or 1
     if max_norm is not None:
         input = contiguous(input)
-        table.embedding_renorm_(weight.detach(), input, max_norm, norm_type)
-    return table.embedding(weight, input, padding_idx, scale_grad_by_freq, sparse)
+        embedding_renorm_(weight.detach(), input, max_norm, norm_type)
+    return _embedding(weight, input, padding_idx, scale_grad_by_freq, sparse)
 
 
 _modes = {"sum": 0, "mean": 1, "max": 2}
@@ -130,7 +131,7 @@ def embedding_bag(
     if sparse:
         raise NotImplementedError("sparse gradients are not supported")
     if max_norm is not None:
-        table.embedding_renorm_(weight.detach(), input, max_norm, norm_type)
+        embedding_renorm_(weight.detach(), input, max_norm, norm_type)
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is "

@@ -93,7 +93,7 @@ def matrix_norm(
         return delivered(vector_norm(A, 2, tuple(dim), keepdim), out)
     if ord not in ("nuc", 2, -2, 1, -1, math.inf, -math.inf):
         raise RuntimeError(f"{op}: Order {ord} not supported.")
-    if A.dtype.itemsize < 4:
+    if A.dtype.itemsize < 4 and ord in (2, -2, "nuc"):
         raise RuntimeError(
             f"{op}: Low precision dtypes not supported. Got {word_of(A.dtype)}"
         )
@@ -208,7 +208,8 @@ def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
     _check_square(input, "linalg.matrix_power")
     if n == 0:
         one = eye(input.shape[-1], dtype=input.dtype, device=input.device)
-        return delivered(one.expand(input.shape).clone(), out)
+        # zeros made of the input, so that it stays part of the graph
+        return delivered(one + input.triu(input.shape[-1]), out)
     base = inv(input) if n < 0 else input
     power, result = abs(n), None
     while power:
@@ -436,7 +437,7 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
     if N is None and x.ndim == 0 or N is not None and N <= 1:
         raise RuntimeError("N must be greater than 1.")
     n = x.shape[-1] if N is None else N
-    x = x.unsqueeze(-1)
+    x = x.unsqueeze(-1) if x.ndim else x.reshape(1, 1)
     if n < 2:
         return x.new_ones((*x.shape[:-1], n))
     powers = x.expand((*x.shape[:-1], n - 1)).cumprod(-1)

@@ -8,12 +8,13 @@ import warnings
 from tinytorch._core.ops.arithmetic import add, mul
 from tinytorch._core.ops.creation import zeros, zeros_like
 from tinytorch._core.ops.gemm import linear
-from tinytorch._core.ops.join import cat, chunk, split
+from tinytorch._core.ops.join import cat
 from tinytorch._core.ops.mask import masked_fill
 from tinytorch._core.ops.matmul import bmm
 from tinytorch._core.ops.pad import pad
 from tinytorch._core.ops.reduce import mean
 from tinytorch._core.ops.softmax import softmax
+from tinytorch._core.ops.split import chunk, split
 from tinytorch._core.ops.views import (
     expand,
     permute,
@@ -219,7 +220,7 @@ def _is_batched(
             rank == 3 or mask.dim() == 2 or mask.shape == expected,
             f"Expected `attn_mask` shape to be {expected} but got {mask.shape}",
         )
-    return rank == 3
+    return bool(rank == 3)
 
 
 def _added_mask(mask: Tensor, name: str, target: dtype, other: dtype | None) -> Tensor:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tinytorch._core.ops import batch_norm as channels
 from tinytorch._core.ops.arithmetic import add, div, mul
-from tinytorch._core.ops.norms import norm
+from tinytorch._core.ops.batch_norm import (
+    batch_norm as _batch_norm,
+)
+from tinytorch._core.ops.batch_norm import (
+    group_norm as _group_norm,
+)
 from tinytorch._core.ops.pad import pad
 from tinytorch._core.ops.pool import avg_pool2d, avg_pool3d
 from tinytorch._core.ops.power import pow
@@ -22,6 +26,7 @@ from tinytorch._core.ops.views import (
     view,
 )
 from tinytorch._core.tensor import Tensor
+from tinytorch.functional.norms import norm
 
 __all__ = ["norm_except_dim"]
 METHODS: list[str] = []
@@ -55,7 +60,7 @@ def batch_norm(
             )
     elif eps < 0:
         raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
-    return channels.batch_norm(
+    return _batch_norm(
         input, weight, bias, running_mean, running_var, training, momentum, eps
     )
 
@@ -79,7 +84,7 @@ def group_norm(
         _check_batch(
             rows * math.prod(shape[2:]), [rows, num_groups, *shape[2:]]
         )
-    return channels.group_norm(input, num_groups, weight, bias, eps)
+    return _group_norm(input, num_groups, weight, bias, eps)
 
 
 def _check_batch(count: int, shape: Sequence[int]) -> None:
@@ -121,7 +126,7 @@ def instance_norm(
         return None if p is None else reshape(expand(p, (n, p.numel())), (-1,))
 
     averages = repeated(running_mean), repeated(running_var)
-    y = channels.batch_norm(
+    y = _batch_norm(
         reshape(contiguous(input), (1, n * c, *rest)),
         repeated(weight),
         repeated(bias),

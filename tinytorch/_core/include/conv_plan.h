@@ -18,6 +18,7 @@ enum {
     CONV_DEPTH = 384,       /* products summed in one pass: 4 rows of w, 6 KiB, in L1 */
     CONV_PANEL_DEPTH = 256, /* the same where neighbouring taps share no lines */
     CONV_TILE = 3,          /* vectors of grid points in a tile */
+    CONV_ROW = 512,         /* grid points that a sum over them should have at least */
     CONV_SOURCE = 160 << 10, /* bytes of a source: a part of L2 */
     CONV_WORK = 4 << 20,    /* flops worth a chunk of its own */
     CONV_CHUNKS = 8         /* that a large call is cut into at least */
@@ -178,7 +179,7 @@ static Source conv_choose_source(const Conv *c, int size, int flat, int panels) 
     const int rows = c->grid[0] * c->grid[1] > 1 && conv_dense(c);
     /* rows that fill no vector, or so few that each row's start and end cost too much */
     const int narrow = c->grid[2] < c->lanes ||
-                       (c->co >= 64 && (waste > 1.15 || c->grid[2] <= 2 * c->lanes));
+                       (c->co >= 32 && (waste > 1.15 || c->grid[2] <= 2 * c->lanes));
     if (panels && flat && c->co >= 16 && c->ci > 8) return CONV_PANELS;
     if (!panels && narrow && rows) return CONV_COLUMNS;
     if (c->grid[2] >= c->lanes && waste <= 1.3 && c->step[2] == 1 && !crowded &&
@@ -191,7 +192,8 @@ static Source conv_choose_source(const Conv *c, int size, int flat, int panels) 
 static int64_t conv_block(const Conv *c, int size) {
     int64_t depth = c->source == CONV_PANELS ? CONV_PANEL_DEPTH : CONV_DEPTH;
     if (c->source == CONV_COLUMNS) { /* rather few rows than short ones */
-        const int64_t points = conv_points(c->grid) < 512 ? conv_points(c->grid) : 512;
+        const int64_t all = conv_points(c->grid) * c->n;
+        const int64_t points = all < CONV_ROW ? all : CONV_ROW;
         if (depth > CONV_SOURCE / size / points) depth = CONV_SOURCE / size / points;
     }
     if (c->ci == 0 || c->taps == 0) return c->ci ? c->ci : 1;

@@ -98,8 +98,9 @@ static void K(conv_weight_together)(K(ConvWeight) *j) {
     j->together = 1;
     if (c->source != CONV_COLUMNS) return;
     const int64_t points = conv_points(c->box), whole = conv_points(c->grid);
-    if (points == whole && points < 256)
-        j->together = conv_ceil(256, points) < c->n ? conv_ceil(256, points) : c->n;
+    if (points == whole && points < CONV_ROW)
+        j->together = conv_ceil(CONV_ROW, points) < c->n ? conv_ceil(CONV_ROW, points) :
+                                                          c->n;
     if (c->channel < j->together * points) c->channel = j->together * points;
     for (int64_t k = 0; k < c->block * c->taps; k++) c->offset[k] = k * c->channel;
     c->scratch = c->channel * (c->block * c->taps + (j->together > 1 ? c->co : 0));

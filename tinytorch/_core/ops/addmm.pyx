@@ -6,14 +6,16 @@ from tinytorch._core.autograd cimport (
     Node, attach, check_inplace, link, link_fitted, needs_grad, needs_grad2,
     new_node, save, saved, send, wants)
 from tinytorch._core.executor cimport copy_into
+from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport c_add, c_mul, c_mul_number
+from tinytorch._core.ops.copies cimport c_to
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, as_tensor, deliver, same_device, take_result)
 from tinytorch._core.ops.gemm cimport c_mm
 from tinytorch._core.ops.matmul cimport (
     c_bmm, c_outer, cpp_type, product_code, product_into, refuse_bool)
 from tinytorch._core.ops.shape cimport (
-    c_expand, c_permute, c_reshape, c_squeeze, c_to, c_unsqueeze, dtype_word)
+    c_expand, c_permute, c_reshape, c_squeeze, c_unsqueeze)
 from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, empty_beside, size_of
 from tinytorch._core.types cimport BOOL, F32, FLOATS, is_float, promote
 

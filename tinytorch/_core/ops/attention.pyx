@@ -16,7 +16,7 @@ from tinytorch._core.executor cimport (
 from tinytorch._core.ops.arithmetic cimport c_add, c_mul, c_mul_number, c_sub
 from tinytorch._core.ops.compare cimport c_gt_number, c_lt_number
 from tinytorch._core.ops.matmul cimport c_bmm
-from tinytorch._core.ops.rearrange cimport c_triangle
+from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.select cimport c_where_number
 from tinytorch._core.ops.shape cimport (

@@ -9,6 +9,7 @@ from tinytorch._core.autograd cimport (
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
 from tinytorch._core.lapack cimport ensure_lapack, potrf, potri, potrs
+from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport c_add, c_mul_number, c_neg
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.matmul cimport c_bmm, c_mT
@@ -16,8 +17,7 @@ from tinytorch._core.ops.matrices cimport (
     batch_element, check_floats, check_square, columns, columnwise, cols_of, each_matrix,
     expand_batch, first_failure, lead, part, per_matrix, raise_failure, refuse_kernel,
     results, rows_of, with_batch)
-from tinytorch._core.ops.rearrange cimport c_triangle
-from tinytorch._core.ops.shape cimport dtype_word
+from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.ops.triangular cimport c_solve_triangular
 from tinytorch._core.return_types import named_result
 from tinytorch._core.storage cimport META

@@ -6,12 +6,13 @@ ellipsis, aligned at the right.
 
 from libc.stdint cimport int64_t, uint64_t
 
+from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport c_mul
+from tinytorch._core.ops.copies cimport c_to
 from tinytorch._core.ops.elementwise cimport same_device
 from tinytorch._core.ops.matmul cimport c_bmm, refuse_bool
 from tinytorch._core.ops.reduce cimport c_sum
-from tinytorch._core.ops.shape cimport (
-    c_permute, c_reshape, c_squeeze, c_to, dtype_word)
+from tinytorch._core.ops.shape cimport c_permute, c_reshape, c_squeeze
 from tinytorch._core.ops.strided cimport c_diagonal
 from tinytorch._core.tensor cimport Tensor
 from tinytorch._core.types cimport I64, MAX_DIMS, is_float

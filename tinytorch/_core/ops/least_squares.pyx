@@ -10,9 +10,11 @@ from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, copy_into, fill_with, register_kernel, run,
     view_of)
 from tinytorch._core.lapack cimport ensure_lapack, gels, gelsd, gelss, gelsy
+from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport (
     c_add, c_mul, c_mul_number, c_neg, c_rdiv_number, c_sub)
 from tinytorch._core.ops.compare cimport c_gt
+from tinytorch._core.ops.copies cimport c_detach, c_to, zeros_like
 from tinytorch._core.ops.elementwise cimport as_tensor, deliver, same_device
 from tinytorch._core.ops.join cimport c_narrow
 from tinytorch._core.ops.matmul cimport c_bmm, c_mT
@@ -23,8 +25,7 @@ from tinytorch._core.ops.matrices cimport (
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.rounding cimport c_abs
 from tinytorch._core.ops.select cimport c_where, c_where_number
-from tinytorch._core.ops.shape cimport (
-    c_detach, c_squeeze, c_to, c_unsqueeze, dtype_word, zeros_like)
+from tinytorch._core.ops.shape cimport c_squeeze, c_unsqueeze
 from tinytorch._core.ops.spectral cimport c_eigh, c_svd, c_svdvals
 from tinytorch._core.return_types import named_result
 from tinytorch._core.storage cimport META

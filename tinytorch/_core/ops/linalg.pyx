@@ -13,6 +13,7 @@ from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, View, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport c_mul, c_mul_number, c_neg
 from tinytorch._core.ops.compare cimport c_eq_number
+from tinytorch._core.ops.copies cimport zeros_like
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.lu cimport factored, solved
 from tinytorch._core.ops.matmul cimport c_bmm, c_mT
@@ -21,8 +22,7 @@ from tinytorch._core.ops.matrices cimport (
     each_matrix, expand_batch, first_failure, identity, part, per_matrix, raise_failure,
     refuse_kernel, results, rows_of, with_batch)
 from tinytorch._core.ops.select cimport c_where
-from tinytorch._core.ops.shape cimport (
-    c_expand, c_squeeze, c_unsqueeze, zeros_like)
+from tinytorch._core.ops.shape cimport c_expand, c_squeeze, c_unsqueeze
 from tinytorch._core.ops.spectral cimport c_svd
 from tinytorch._core.return_types import named_result
 from tinytorch._core.storage cimport META

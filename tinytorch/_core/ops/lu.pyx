@@ -10,6 +10,7 @@ from tinytorch._core.executor cimport (
     TT_BAD_INDEX, Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
 from tinytorch._core.lapack cimport ensure_lapack, getrf, getrs
 from tinytorch._core.ops.arithmetic cimport c_add, c_neg, c_sub
+from tinytorch._core.ops.copies cimport contiguous
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.join cimport c_cat, c_narrow
 from tinytorch._core.ops.matmul cimport c_bmm, c_mT
@@ -17,8 +18,8 @@ from tinytorch._core.ops.matrices cimport (
     batch_element, check_matrix, check_same_dtype, check_square, cols_of, columns,
     columnwise, each_matrix, empty_columns, expand_batch, first_failure, identity, lead,
     part, per_matrix, per_vector, refuse_kernel, results, rows_of, with_batch)
-from tinytorch._core.ops.rearrange cimport c_triangle
-from tinytorch._core.ops.shape cimport c_expand, contiguous
+from tinytorch._core.ops.triangle cimport c_triangle
+from tinytorch._core.ops.shape cimport c_expand
 from tinytorch._core.ops.triangular cimport c_solve_triangular
 from tinytorch._core.return_types import named_result
 from tinytorch._core.storage cimport META

@@ -12,11 +12,13 @@ from tinytorch._core.autograd cimport (
 from tinytorch._core.blas cimport ensure_blas, gemm_batched, wants_blas
 from tinytorch._core.executor cimport (
     TT_OK, Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
+from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport c_mul
+from tinytorch._core.ops.copies cimport c_to, contiguous
 from tinytorch._core.ops.elementwise cimport deliver, same_device
 from tinytorch._core.ops.gemm cimport c_mm
 from tinytorch._core.ops.shape cimport (
-    c_permute, c_reshape, c_squeeze, c_to, c_transpose, c_unsqueeze, contiguous, dtype_word)
+    c_permute, c_reshape, c_squeeze, c_transpose, c_unsqueeze)
 from tinytorch._core.tensor cimport (
     REQUIRES_GRAD, Tensor, empty_beside, operators, size_of, wrote)
 from tinytorch._core.types cimport (

@@ -8,8 +8,9 @@ from tinytorch._core.executor cimport (
     TT_NO_MEMORY, TT_OK, Driver, Kernel, KernelCall, View, copy_into, fill_with,
     refuse_capture, register_kernel, run, view_of)
 from tinytorch._core.lapack cimport NO_MEMORY
+from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.elementwise cimport deliver, same_device
-from tinytorch._core.ops.shape cimport c_expand, dtype_word
+from tinytorch._core.ops.shape cimport c_expand
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport (
     INFERENCE, Tensor, empty_beside, item, set_sizes, view)

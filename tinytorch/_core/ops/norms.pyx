@@ -20,8 +20,8 @@ from tinytorch._core.ops.shape cimport c_to, dtype_word, zeros_like
 from tinytorch._core.tensor cimport Tensor
 from tinytorch._core.types cimport F64, compute_of, is_float, parse_dtype
 
-__all__ = ["norm", "dist"]
-METHODS = ["norm", "dist"]
+__all__ = ["dist"]
+METHODS = ["dist"]
 LINALG = ["vector_norm"]
 
 cdef extern from *:
@@ -192,25 +192,6 @@ def vector_norm(Tensor x not None, ord=2, dim=None, keepdim=False, *, dtype=None
         5.0
     """
     return deliver(vector_norm_of(x, read_order(ord), dim, keepdim, dtype), out)
-
-
-def norm(Tensor input not None, p="fro", dim=None, keepdim=False, out=None, dtype=None):
-    """Return the norm of a tensor, or of its vectors or matrices along `dim`.
-
-    Args:
-        p: the order; "fro" is 2 over all of `dim`, "nuc" the sum of singular values.
-
-    Example:
-        >>> norm(tensor([3.0, -4.0])).item()
-        5.0
-    """
-    if isinstance(p, str) and p != "fro":
-        # singular values stand above this family
-        from tinytorch.linalg import matrix_norm
-        return matrix_norm(input, p, (-2, -1) if dim is None else dim, keepdim,
-                           dtype=dtype, out=out)
-    cdef double order = 2 if p is None or p == "fro" else read_order(p)
-    return deliver(vector_norm_of(input, order, dim, keepdim, dtype), out)
 
 
 def dist(Tensor input not None, Tensor other not None, p=2):

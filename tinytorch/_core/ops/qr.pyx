@@ -12,7 +12,9 @@ from tinytorch._core.lapack cimport ensure_lapack
 from tinytorch._core.lapack cimport geqrf as geqrf_call
 from tinytorch._core.lapack cimport orgqr as orgqr_call
 from tinytorch._core.lapack cimport ormqr as ormqr_call
+from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport c_add, c_mul, c_sub
+from tinytorch._core.ops.copies cimport contiguous, zeros_like
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.join cimport c_cat, c_narrow
 from tinytorch._core.ops.matmul cimport c_bmm, c_mT
@@ -20,8 +22,8 @@ from tinytorch._core.ops.matrices cimport (
     check_floats, check_matrix, cols_of, columns, columnwise, each_matrix, empty_columns,
     identity, lead, part, per_vector, refuse_kernel, results, rows_of, saved_result,
     with_batch)
-from tinytorch._core.ops.rearrange cimport c_triangle
-from tinytorch._core.ops.shape cimport c_unsqueeze, contiguous, dtype_word, zeros_like
+from tinytorch._core.ops.triangle cimport c_triangle
+from tinytorch._core.ops.shape cimport c_unsqueeze
 from tinytorch._core.ops.triangular cimport c_solve_triangular
 from tinytorch._core.ops.window cimport listed
 from tinytorch._core.ops.window cimport listed

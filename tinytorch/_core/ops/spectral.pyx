@@ -10,6 +10,7 @@ from tinytorch._core.executor cimport (
 from tinytorch._core.lapack cimport ensure_lapack, gesdd, syevd
 from tinytorch._core.ops.arithmetic cimport c_add, c_div, c_mul, c_mul_number, c_sub
 from tinytorch._core.ops.compare cimport c_eq_number
+from tinytorch._core.ops.copies cimport zeros_like
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.join cimport c_narrow
 from tinytorch._core.ops.matmul cimport c_bmm, c_mT
@@ -19,7 +20,7 @@ from tinytorch._core.ops.matrices cimport (
     per_vector, raise_failure, refuse_kernel, results, rows_of,
     saved_result)
 from tinytorch._core.ops.select cimport c_where
-from tinytorch._core.ops.shape cimport c_unsqueeze, zeros_like
+from tinytorch._core.ops.shape cimport c_unsqueeze
 from tinytorch._core.return_types import named_result
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport Tensor

@@ -14,13 +14,13 @@ from tinytorch._core.blas cimport blas_symbol
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport c_neg
+from tinytorch._core.ops.copies cimport c_clone
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.matmul cimport c_bmm, c_mT
 from tinytorch._core.ops.matrices cimport (
     check_matrix, check_same_dtype, check_square, cols_of, columns, columnwise,
     each_matrix, expand_batch, lead, part, refuse_kernel, rows_of, with_batch)
-from tinytorch._core.ops.rearrange cimport c_triangle
-from tinytorch._core.ops.shape cimport c_clone
+from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.return_types import named_result
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport Tensor, view
