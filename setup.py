@@ -89,7 +89,8 @@ def extensions():
 
 
 def packages():
-    """Return the packages; the folder gpu/ is tinytorch.gpu (pyproject.toml maps it)."""
+    """Return the packages; the folder gpu/ is tinytorch.gpu
+    (pyproject.toml maps it)."""
     inner = [f"tinytorch.gpu.{name}" for name in find_packages("gpu")]
     return [*find_packages(include=["tinytorch*"]), "tinytorch.gpu", *inner]
 

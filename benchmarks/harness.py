@@ -1,8 +1,8 @@
 """Compare tinytorch with PyTorch on the same source text.
 
 A case is a function that takes the module (tinytorch or torch) and returns a function
-to be timed.  The two libraries take turns, block by block, and the figure is the median of
-the ratios of neighbouring blocks: what disturbs the machine disturbs both.
+to be timed.  The two libraries take turns, block by block, and the figure is the median
+of the ratios of neighbouring blocks: what disturbs the machine disturbs both.
 """
 
 from __future__ import annotations

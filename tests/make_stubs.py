@@ -1,7 +1,7 @@
 """Write tinytorch/__init__.pyi: the public names, most of which the registry collects.
 
-python -m tests.make_stubs          writes the file
-python -m tests.make_stubs --check  fails if it is not what would be written
+python tests/make_stubs.py          writes the file
+python tests/make_stubs.py --check  fails if it is not what would be written
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ import keyword
 import pathlib
 import sys
 from types import ModuleType
+from typing import Any
 
 import tinytorch
 
 PATH = pathlib.Path(__file__).parent.parent / "tinytorch" / "__init__.pyi"
-HEAD = """# Written by `python -m tests.make_stubs`: what type checkers see of the package.
+HEAD = """# Written by tests/make_stubs.py: what type checkers see of the package.
+# ruff: noqa: E501, I001
 from types import ModuleType
 from typing import Any
 
 """
 
 
-def signature(name: str, function: object) -> str:
+def signature(name: str, function: Any) -> str:
     """Return the declaration of a function; everything is Any, but names are true."""
     try:
-        parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
+        parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return f"def {name}(*args: Any, **kwargs: Any) -> Any: ...\n"
     words, star = [], False

@@ -60,7 +60,7 @@ FAMILIES = (
     "tinytorch._core.ops.sampling",
     "tinytorch._core.ops.dropout",
     "tinytorch._core.ops.pad",
-    "tinytorch._core.ops.conv",
+    "tinytorch._core.ops.convolve",
     "tinytorch._core.ops.scan",
     "tinytorch._core.ops.fold",
     "tinytorch._core.ops.moments",

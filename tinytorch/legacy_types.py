@@ -22,7 +22,7 @@ class _TensorType(type):
     dtype: types.dtype
 
     def __call__(cls, *args: Any, device: Any = None) -> Tensor:
-        return of_dtype(cls.dtype, args, device)  # type: ignore[no-any-return]
+        return of_dtype(cls.dtype, args, device)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return (isinstance(instance, Tensor) and instance.dtype is cls.dtype

@@ -29,7 +29,7 @@ def manual_seed(seed: int) -> Generator:
 
     Example:
         >>> manual_seed(0)
-        <tinytorch._C.Generator object at ...>
+        <tinytorch._core.rng.Generator object at ...>
     """
     seed = int(seed)
     tinytorch.cuda.manual_seed_all(seed)

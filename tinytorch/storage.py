@@ -35,11 +35,11 @@ class UntypedStorage:
     @property
     def is_cuda(self) -> bool:
         """Whether they are on a GPU."""
-        return self._bytes.is_cuda
+        return bool(self._bytes.is_cuda)
 
     def nbytes(self) -> int:
         """Return the number of bytes."""
-        return self._bytes.numel()
+        return int(self._bytes.numel())
 
     size = nbytes
     __len__ = nbytes
@@ -50,7 +50,7 @@ class UntypedStorage:
 
     def data_ptr(self) -> int:
         """Return the address of the first byte."""
-        return self._bytes.data_ptr()
+        return int(self._bytes.data_ptr())
 
     def tolist(self) -> list[int]:
         """Return the bytes as integers."""
@@ -66,7 +66,9 @@ class UntypedStorage:
         """Return a copy."""
         return _wrap(self._bytes.clone())
 
-    def copy_(self, source: UntypedStorage, non_blocking: bool = False) -> UntypedStorage:
+    def copy_(
+        self, source: UntypedStorage, non_blocking: bool = False
+    ) -> UntypedStorage:
         """Write the source's bytes here."""
         self._bytes.copy_(source._bytes)
         return self

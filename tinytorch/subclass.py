@@ -80,7 +80,7 @@ def _adopt(cls: type[Tensor], method_names: tuple[str, ...]) -> None:
 def install(method_names: tuple[str, ...]) -> None:
     """Let subclasses that are made from now on keep their class."""
 
-    def init_subclass(cls: type[Tensor], **kwargs: Any) -> None:
+    def init_subclass(cls: type[Tensor], /, **kwargs: Any) -> None:
         _adopt(cls, method_names)
 
     bind("__torch_function__", classmethod(_torch_function))

@@ -27,7 +27,8 @@ cdef class Node:
     # the state of a pass
     cdef int64_t run              # number of the pass that visits the node; 0: none
     cdef int64_t pending          # gradients still to come
-    cdef uint8_t owns_g0          # g0 is a sum made here, so it may be added to in place
+    # g0 is a sum made here, so it may be added to in place
+    cdef uint8_t owns_g0
     cdef Tensor g0
     cdef list more_g              # gradients of the second and later outputs
     cdef dict hooks
@@ -71,6 +72,7 @@ cdef inline bint needs_grad2(Tensor a, Tensor b) noexcept nogil:
 
 # In-place ops: check before writing, then hang the node into x's history.
 cdef int check_inplace(Tensor x) except -1
+cdef int check_history(Tensor x) except -1   # for fills: elements may coincide
 cdef int rebase(Tensor x, Node node) except -1
 
 # What the engine needs from the ops, which lie above it.

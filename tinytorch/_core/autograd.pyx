@@ -5,7 +5,7 @@ itself is in engine.pyx.
 """
 
 cimport cython
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
 from tinytorch._core.tensor cimport (
@@ -255,8 +255,8 @@ cdef int report_anomaly(Node node) except -1:
     """Say, as a warning, where the forward op of a failing node was called."""
     if node.notes is not None and "traceback_" in node.notes:
         warn(
-            f"Error detected in {node.name()}. Traceback of forward call that caused the "
-            "error:\n" + "".join(node.notes["traceback_"]), stacklevel=2)
+            f"Error detected in {node.name()}. Traceback of forward call that caused "
+            "the error:\n" + "".join(node.notes["traceback_"]), stacklevel=2)
     return 0
 
 
@@ -450,11 +450,13 @@ cdef dict type_names = {
 
 
 cdef str tensor_type(Tensor x):
-    return ("torch.cuda." if x.is_cuda else "torch.") + type_names[dtype_of(x.code).name]
+    place = "torch.cuda." if x.is_cuda else "torch."
+    return place + type_names[dtype_of(x.code).name]
 
 
 cdef void release_saved(Node node) noexcept:
-    """Drop what was saved.  A node that saved no tensor can run again, as in PyTorch."""
+    """Drop what was saved.  A node that saved no tensor can run again,
+    as in PyTorch."""
     if type(node) is Node and node.s0 is None and node.s1 is None and node.s2 is None \
             and node.s3 is None:
         return
@@ -495,6 +497,11 @@ cdef int check_inplace(Tensor x) except -1:
     """Refuse what PyTorch refuses, before anything is written."""
     if not x.flags & CONTIGUOUS:
         refuse_repeated(x)
+    return check_history(x)
+
+
+cdef int check_history(Tensor x) except -1:
+    """The same for fills, to which it does not matter if elements coincide."""
     if x.flags & INFERENCE and not tt_inference_mode:
         raise RuntimeError(
             "Inplace update to inference tensor outside InferenceMode is not allowed."
@@ -526,7 +533,8 @@ cdef int check_inplace(Tensor x) except -1:
 
 
 cdef int rebase(Tensor x, Node node) except -1:
-    """Make node the origin of x, which has been written; views pass it to their base."""
+    """Make node the origin of x, which has been written;
+    views pass it to their base."""
     if x.base is None:
         if x.flags & RETAINS_GRAD and x.node is not None:
             move_retained(x, node)
@@ -589,7 +597,8 @@ cdef int send(Node node, int i, Tensor g) except -1:
 
 
 cdef inline int send_on(Node node, int i, Tensor g) except -1:
-    """Apart from `send`, which would hold a g that it assigns to: accumulate() counts."""
+    """Apart from `send`, which would hold a g that it assigns to:
+    accumulate() counts."""
     cdef Run run = <Run>tt_current_run
     if run.intercepting is node:
         run.intercepted[i] = g

@@ -4,7 +4,6 @@ It runs in the calling thread with dependency counts and an explicit stack, so d
 costs no C stack.  Passes may be started from inside others (hooks, checkpoints).
 """
 
-cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t
@@ -243,7 +242,8 @@ cdef int leave(Run run, Stack* found) except -1:
     return 0
 
 
-cdef int pass_from(Run run, Node root, int nr, Tensor gradient, bint keep_graph) except -1:
+cdef int pass_from(Run run, Node root, int nr, Tensor gradient,
+                   bint keep_graph) except -1:
     """A pass from one root: the ordinary case."""
     cdef Stack found, todo
     take_stack(&found, 0)
@@ -303,7 +303,8 @@ cdef int prepare_captures(Run run, object inputs) except -1:
     run.captured_nodes = {}
     for x in inputs:
         if not x.flags & REQUIRES_GRAD:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
+            raise RuntimeError("One of the differentiated Tensors does not require "
+                               "grad")
         if x.node is None:
             run.captured[id(x)] = [x, None]
         else:
@@ -400,8 +401,8 @@ cdef Tensor seed(Tensor x, object given):
     if x.count != 1:
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
     if not is_float(x.code):
-        raise RuntimeError("grad can be implicitly created only for real scalar outputs "
-                           f"but got {dtype_of(x.code)}")
+        raise RuntimeError("grad can be implicitly created only for real scalar "
+                           f"outputs but got {dtype_of(x.code)}")
     if x.rank or x.storage.device:
         return gradient_ops.ones_like(x)
     g = <Tensor>ones[x.code]
@@ -422,8 +423,8 @@ cdef Run start(object inputs):
 
 
 cdef int refuse_root(int i) except -1:
-    raise RuntimeError(f"element {i} of tensors does not require grad and does not have "
-                       "a grad_fn")
+    raise RuntimeError(f"element {i} of tensors does not require grad and does not "
+                       "have a grad_fn")
 
 
 def backward(Tensor self not None, gradient=None, retain_graph=None,

@@ -4,13 +4,12 @@ In the ordinary case it runs the call at once.  Otherwise it may skip it (meta t
 have no elements), hand it to a device, append a copy to a Program, or time it.
 """
 
-cimport cython
-from libc.stdint cimport int64_t, uint8_t, uintptr_t
+from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy
 
-from tinytorch._core.storage cimport CPU, META, Storage, hold, release
-from tinytorch._core.tensor cimport Tensor, same_shape, wrote
+from tinytorch._core.storage cimport CPU, CUDA, META, Storage, hold, release
+from tinytorch._core.tensor cimport Tensor, wrote
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
     BOOL, COMPUTE_F64, COMPUTE_I64, F32, F64, I64, compute_of, itemsize)
@@ -141,8 +140,17 @@ cdef int copy_new(Tensor y, Tensor x) except -1:
     view_of(&v[1], x)
     # A truth value is decided by what it is made from: 0.5 is true.
     run(COPY, v, 2, 1, NULL, 0, compute_of[x.code if y.code == BOOL else y.code],
-        y.storage.device)
+        y.storage.device if x.storage.device == y.storage.device else between(y, x))
     return 0
+
+
+cdef int between(Tensor y, Tensor x) except -1:
+    """Whose affair a copy between devices is: the GPU's, in both directions."""
+    if y.storage.device == META:
+        return META
+    if x.storage.device == META:
+        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+    return CUDA
 
 
 cdef int fill_new(Tensor y, double value, int64_t integer) except -1:
@@ -311,7 +319,8 @@ cdef int refuse_capture(str what) except -1:
 # ---- profiling ----
 
 cdef class Profile:
-    """A table of kernel calls: how many, how long, bytes and floating-point operations."""
+    """A table of kernel calls: how many, how long,
+    bytes and floating-point operations."""
 
     cdef dict rows
 

@@ -1,4 +1,5 @@
-"""Nodes whose backward is written in Python: the base of autograd.Function's context."""
+"""Nodes whose backward is written in Python:
+the base of autograd.Function's context."""
 
 from tinytorch._core.autograd cimport (
     Node,

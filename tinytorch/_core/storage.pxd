@@ -1,4 +1,5 @@
-"""Reference-counted memory: one C struct, no Python object, so that it costs nanoseconds."""
+"""Reference-counted memory: one C struct, no Python object,
+so that it costs nanoseconds."""
 
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint32_t
 
@@ -31,5 +32,6 @@ cdef inline void hold(Storage* storage) noexcept nogil:
 # What a device other than the CPU supplies; the GPU package fills it.
 ctypedef int (*DeviceAllocate)(Storage* storage) except -1
 ctypedef void (*DeviceRelease)(Storage* storage) noexcept
-cdef void register_device_memory(DeviceAllocate allocate, DeviceRelease release) noexcept
+cdef void register_device_memory(DeviceAllocate allocate,
+                                 DeviceRelease release) noexcept
 cdef void count_tensor(int change) noexcept nogil

@@ -57,7 +57,8 @@ cdef inline int class_of(int64_t nbytes, int64_t* capacity) noexcept nogil:
 
 cdef int out_of_memory(int64_t nbytes) except -1:
     raise MemoryError(
-        f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {nbytes} bytes")
+        f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {nbytes} "
+        "bytes")
 
 
 cdef int check_failure_hook(int64_t nbytes) except -1:
@@ -161,7 +162,6 @@ cdef void release(Storage* storage) noexcept:
     """Let go of a storage; the last one to do so gives the block back."""
     global live_now, cached_now
     cdef PyObject* owner
-    cdef int64_t block = 0
     storage.references -= 1
     if storage.references > 0:
         return
@@ -184,7 +184,8 @@ cdef void release(Storage* storage) noexcept:
         Py_DECREF(<object>owner)
 
 
-cdef void register_device_memory(DeviceAllocate allocate, DeviceRelease release) noexcept:
+cdef void register_device_memory(DeviceAllocate allocate,
+                                 DeviceRelease release) noexcept:
     global device_allocate, device_release
     device_allocate = allocate
     device_release = release

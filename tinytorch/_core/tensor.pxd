@@ -12,8 +12,8 @@ cdef enum:                     # Tensor.flags
     DETACHED_VIEW = 16         # made by detach() or .data: writes do not touch history
     NO_REBASE = 32             # one of several outputs of a view op, or of no_grad
 
-# Names of fields differ from those of Python's properties (shape, ndim, numel(), grad_fn):
-# Cython would take the slow property for the field.
+# Names of fields differ from those of Python's properties (shape, ndim, numel(),
+# grad_fn): Cython would take the slow property for the field.
 cdef class Tensor:
     cdef Storage* storage      # held
     cdef int64_t offset        # bytes from storage.data to the first element
@@ -25,7 +25,7 @@ cdef class Tensor:
     cdef uint8_t code          # dtype
     cdef uint8_t flags
     cdef uint32_t output       # which output of its node this is
-    cdef uint32_t view_version # version of the storage when its node was derived
+    cdef uint32_t view_version  # version of the storage when its node was derived
     cdef object node           # the op that made it: Node, or None for leaves
     cdef Tensor gradient       # .grad
     cdef Tensor base           # the tensor this one is a view of

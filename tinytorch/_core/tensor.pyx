@@ -5,11 +5,11 @@ jump through `operators`, which the op modules fill when they are imported.
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES
 from cpython.object cimport PyObject
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from tinytorch._core.storage cimport (
     CPU, CUDA, META, Storage, adopt, allocate, count_tensor, hold, release)
@@ -61,15 +61,16 @@ cdef class Tensor:
         if self.sizes != self.dims:
             free(self.sizes)
 
-    # Users may hang attributes on a tensor.  They live in `extra`: a __dict__ of its own
-    # would be made with every tensor.
+    # Users may hang attributes on a tensor.  They live in `extra`: a __dict__ of its
+    # own would be made with every tensor.
 
     def __getattr__(self, str name not None):
         if self.extra is not None and "attributes" in self.extra:
             attributes = <dict>self.extra["attributes"]
             if name in attributes:
                 return attributes[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute "
+                             f"'{name}'")
 
     def __setattr__(self, str name not None, value):
         if hasattr(type(self), name) or hasattr(self, "__dict__"):
@@ -237,8 +238,8 @@ cdef class Tensor:
             if not value:
                 raise RuntimeError(
                     "you can only change requires_grad flags of leaf variables. If you "
-                    "want to use a computed variable in a subgraph that doesn't require "
-                    "differentiation use var_no_grad = var.detach().")
+                    "want to use a computed variable in a subgraph that doesn't "
+                    "require differentiation use var_no_grad = var.detach().")
             return
         if value and not is_float(self.code):
             raise RuntimeError(
@@ -371,7 +372,8 @@ cdef class Tensor:
     def __bool__(self):
         if self.count != 1:
             if self.count == 0:
-                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+                raise RuntimeError("Boolean value of Tensor with no values is "
+                                   "ambiguous")
             raise RuntimeError(
                 "Boolean value of Tensor with more than one value is ambiguous")
         return bool(item(self))
@@ -535,7 +537,8 @@ cdef int check_extent(int ndim, const int64_t* shape) except -1:
     return 0
 
 
-cdef Tensor empty(int ndim, const int64_t* shape, int code, int device=CPU, int index=0):
+cdef Tensor empty(int ndim, const int64_t* shape, int code, int device=CPU,
+                  int index=0):
     """A new contiguous tensor whose elements are not set."""
     cdef Tensor x = blank()
     cdef int i

@@ -166,7 +166,8 @@ cdef class device:
             self.code = device_names[name]
             if index is not None:
                 if index < 0:
-                    raise RuntimeError(f"Device index must not be negative, got {index}")
+                    raise RuntimeError(f"Device index must not be negative, got "
+                                       f"{index}")
                 self.number = index
         else:
             raise TypeError(

@@ -13,11 +13,11 @@ from tinytorch._core.ops.join import cat, stack
 from tinytorch._core.ops.split import tensor_split
 from tinytorch._core.ops.views import reshape, unsqueeze
 from tinytorch._core.tensor import Tensor
-from tinytorch._core.types import int64, promote_types
+from tinytorch._core.types import Size, int64, promote_types
 
 __all__ = [
-    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "cartesian_prod",
-    "column_stack", "combinations", "dsplit", "dstack", "hsplit", "hstack", "meshgrid",
+    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes",
+    "cartesian_prod", "column_stack", "combinations", "dsplit", "dstack", "hsplit", "hstack", "meshgrid",
     "row_stack", "vander", "vsplit", "vstack",
 ]
 METHODS = ["dsplit", "hsplit", "vsplit"]
@@ -81,7 +81,8 @@ def _listed(tensors: Tensors, name: str) -> list[Tensor]:
 
 
 def hstack(tensors: Tensors, *, out: Tensor | None = None) -> Tensor:
-    """Join tensors side by side: along the second dimension, vectors along the first."""
+    """Join tensors side by side: along the second dimension,
+    vectors along the first."""
     given = [atleast_1d(x) for x in _listed(tensors, "hstack")]
     return cat(given, 0 if given[0].ndim == 1 else 1, out=out)
 
@@ -142,16 +143,15 @@ def _split(
 ) -> tuple[Tensor, ...]:
     if input.ndim < needed:
         raise RuntimeError(
-            f"torch.{name} requires a tensor with at least {needed} dimension, but got a "
-            f"tensor with {input.ndim} dimensions!"
+            f"torch.{name} requires a tensor with at least {needed} dimension, but got "
+            f"a tensor with {input.ndim} dimensions!"
         )
-    if isinstance(where, int):
-        if where <= 0 or input.shape[dim] % where:
-            raise RuntimeError(
-                f"torch.{name} attempted to split along dimension {dim}, but the size "
-                f"of the dimension {input.shape[dim]} is not divisible by the "
-                f"split_size {where}!"
-            )
+    if isinstance(where, int) and (where <= 0 or input.shape[dim] % where):
+        raise RuntimeError(
+            f"torch.{name} attempted to split along dimension {dim}, but the size of "
+            f"the dimension {input.shape[dim]} is not divisible by the split_size "
+            f"{where}!"
+        )
     return tensor_split(input, where, dim)  # type: ignore[no-any-return]
 
 
@@ -189,11 +189,41 @@ def dsplit(
     return _split(input, where, 2, 3, "dsplit")
 
 
+# ---- shapes ----
+
+
+def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
+    """Return the shape to which all given shapes broadcast.
+
+    Example:
+        >>> broadcast_shapes((2, 1), (3,))
+        torch.Size([2, 3])
+    """
+    result: list[int] = []
+    for k, shape in enumerate(shapes):
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        result = [1] * (len(sizes) - len(result)) + result
+        for at, size in zip(range(-len(sizes), 0), sizes, strict=True):
+            if size < 0:
+                raise RuntimeError(
+                    f"Trying to create tensor with negative dimension ({size}): ({size})")
+            if size in (1, result[at]):
+                continue
+            if result[at] != 1:
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {size} at {at}! "
+                    f"Mismatching argument at index {k} had {sizes}; but expected shape "
+                    f"should be broadcastable to {result}")
+            result[at] = size
+    return Size(result)
+
+
 # ---- grids ----
 
 
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
-    """Return the coordinates of a grid: one tensor per vector, expanded over the others.
+    """Return the coordinates of a grid: one tensor per vector, expanded over the
+    others.
 
     Args:
         indexing: "ij", the first vector runs over the first dimension, or "xy".

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tinytorch._core.ops.arithmetic import add, mul
-from tinytorch._core.ops.attention import _attention
+from tinytorch._core.ops.attention import _attention, _plain_attention
 from tinytorch._core.ops.creation import ones
 from tinytorch._core.ops.mask import masked_fill
 from tinytorch._core.ops.matmul import matmul
@@ -48,6 +48,10 @@ def scaled_dot_product_attention(
         scale: 1 / sqrt(E) unless given.
         enable_gqa: let groups of heads share the keys and values of one.
     """
+    if attn_mask is None and dropout_p == 0:
+        y = _plain_attention(query, key, value, is_causal, scale, enable_gqa)
+        if y is not None:
+            return y
     _check(query, key, value, attn_mask, is_causal)
     if not 0 <= dropout_p <= 1:
         raise ValueError(

@@ -8,6 +8,7 @@ from tinytorch._core.ops.arithmetic import add, div, mul, sub
 from tinytorch._core.ops.compare import gt
 from tinytorch._core.ops.creation import triu_indices
 from tinytorch._core.ops.matmul import matmul
+from tinytorch._core.ops.norms import vector_norm
 from tinytorch._core.ops.pointwise import sqrt
 from tinytorch._core.ops.reduce import sum
 from tinytorch._core.ops.select import where
@@ -20,7 +21,6 @@ from tinytorch._core.ops.views import (
 )
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import bfloat16, dtype, float16, promote_types
-from tinytorch.functional.norms import norm
 
 __all__ = ["bilinear", "cdist", "cosine_similarity", "pairwise_distance", "pdist"]
 METHODS: list[str] = []
@@ -36,7 +36,7 @@ def pairwise_distance(
         >>> pairwise_distance(tensor([3.0, 4.0]), tensor([0.0, 0.0]), eps=0.0).item()
         5.0
     """
-    return norm(add(sub(x1, x2), eps), p, -1, keepdim)
+    return vector_norm(add(sub(x1, x2), eps), p, -1, keepdim)
 
 
 def cosine_similarity(
@@ -70,7 +70,7 @@ def type_word(of: dtype) -> str:
 
 
 def _unit(x: Tensor, dim: int, eps: float) -> Tensor:
-    length = norm(x, 2, dim, keepdim=True).clone()
+    length = vector_norm(x, 2, dim, keepdim=True).clone()
     with no_grad():
         length.clamp_(min=eps)
     return div(x, length)
@@ -90,7 +90,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError("pdist only supports non-negative p values")
     n = input.shape[0]
     i, j = triu_indices(n, n, 1, device=input.device).unbind(0)
-    return norm(sub(index_select(input, 0, i), index_select(input, 0, j)), p, -1)
+    return vector_norm(sub(index_select(input, 0, i), index_select(input, 0, j)), p, -1)
 
 
 _modes = (
@@ -135,7 +135,7 @@ def cdist(
     many = x1.shape[-2] > _MANY or x2.shape[-2] > _MANY
     if p == 2 and (compute_mode == _modes[1] or many and compute_mode == _modes[0]):
         return _euclidean(x1, x2)
-    return norm(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
+    return vector_norm(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
 
 
 def _euclidean(x1: Tensor, x2: Tensor) -> Tensor:

@@ -48,8 +48,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     *lead, channels, height, width = input.shape
     if channels % (r * r):
         raise RuntimeError(
-            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the "
-            "square of upscale_factor, but input.size(-3)="
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by "
+            "the square of upscale_factor, but input.size(-3)="
             f"{channels} is not divisible by {r * r}"
         )
     n = len(lead)
@@ -71,8 +71,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     for name, size, place in (("height", height, -2), ("width", width, -1)):
         if size % r:
             raise RuntimeError(
-                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
-                f"input.size({place})={size} is not divisible by {r}"
+                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, "
+                f"but input.size({place})={size} is not divisible by {r}"
             )
     n = len(lead)
     x = reshape(input, (*lead, channels, height // r, r, width // r, r))
@@ -110,8 +110,8 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     batch, channels, *rest = input.shape
     if channels % groups:
         raise RuntimeError(
-            f"Number of channels must be divisible by groups. Got {channels} channels and "
-            f"{groups} groups."
+            f"Number of channels must be divisible by groups. Got {channels} channels "
+            f"and {groups} groups."
         )
     x = reshape(input, (batch, groups, channels // groups, *rest))
     return reshape(clone(transpose(x, 1, 2)), (batch, channels, *rest))
@@ -135,14 +135,16 @@ def affine_grid(
             corners (as unless given).
 
     Example:
-        >>> affine_grid(tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]), (1, 1, 1, 2)).tolist()
+        >>> unchanged = tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+        >>> affine_grid(unchanged, (1, 1, 1, 2), align_corners=False).tolist()
         [[[[-0.5, 0.0], [0.5, 0.0]]]]
     """
     if align_corners is None:
         warnings.warn(
             "Default grid_sample and affine_grid behavior has changed to "
-            "align_corners=False since 1.3.0. Please specify align_corners=True if the old "
-            "behavior is desired. See the documentation of grid_sample for details.",
+            "align_corners=False since 1.3.0. Please specify align_corners=True if the "
+            "old behavior is desired. See the documentation of grid_sample for "
+            "details.",
             stacklevel=2,
         )
     if not theta.is_floating_point():
@@ -152,13 +154,13 @@ def affine_grid(
     dims = len(size) - 2
     if dims not in (2, 3):
         raise NotImplementedError(
-            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, "
-            f"respectively. Got size {size}."
+            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine "
+            f"transforms, respectively. Got size {size}."
         )
     if theta.ndim != 3 or tuple(theta.shape[1:]) != (dims, dims + 1):
         raise ValueError(
-            f"Expected a batch of {dims}D affine matrices of shape Nx{dims}x{dims + 1} for "
-            f"size {size}. Got {theta.shape}."
+            f"Expected a batch of {dims}D affine matrices of shape Nx{dims}x{dims + 1} "
+            f"for size {size}. Got {theta.shape}."
         )
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")
@@ -171,7 +173,8 @@ def affine_grid_generator(
     """Return a grid of points that affine maps were applied to: see affine_grid."""
     n, _, *planes = size
     axes = [
-        _coordinates(count, align_corners, theta.dtype, theta.device) for count in planes
+        _coordinates(count, align_corners, theta.dtype, theta.device)
+        for count in planes
     ]
     parts = [
         expand(reshape(axis, (-1, *[1] * (len(planes) - 1 - k))), planes)
@@ -184,7 +187,8 @@ def affine_grid_generator(
 
 
 def _coordinates(count: int, align: bool, kind: dtype, where: device) -> Tensor:
-    """Middles of `count` elements between -1 and 1; the first and last there if `align`."""
+    """Middles of `count` elements between -1 and 1;
+    the first and last there if `align`."""
     if count <= 1:
         return linspace(0, 0, count, dtype=kind, device=where)
     x = linspace(-1, 1, count, dtype=kind, device=where)

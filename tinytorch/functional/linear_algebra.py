@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from tinytorch._core.ops.creation import eye
 from tinytorch._core.ops.extremum import amax, amin
@@ -82,7 +82,8 @@ def matrix_norm(
     op = "linalg.matrix_norm"
     _check_matrix(A, op)
     if len(dim) != 2:
-        raise RuntimeError(f"{op}: dim must be a 2-tuple. Got {' '.join(map(str, dim))}")
+        given = " ".join(str(d) for d in dim)
+        raise RuntimeError(f"{op}: dim must be a 2-tuple. Got {given}")
     row, column = (_wrap(d, A.ndim) for d in dim)
     if row == column:
         raise RuntimeError(f"{op}: dims must be different. Got ({dim[0]}, {dim[1]})")
@@ -103,33 +104,29 @@ def matrix_norm(
 def _norm_along(
     A: Tensor, ord: float | str, row: int, column: int, keepdim: bool
 ) -> Tensor:
-    if ord in (2, -2, "nuc"):
+    if isinstance(ord, str) or abs(ord) == 2:
         values = svdvals(A.movedim((row, column), (-2, -1)))
-        y = values.sum(-1) if ord == "nuc" else _extreme(values, -1, ord > 0)
-    else:
-        inner, outer = (row, column) if abs(ord) == 1 else (column, row)  # type: ignore[arg-type]
-        sums = A.abs().sum(inner, keepdim=True)
-        y = _extreme(sums, outer, ord > 0).squeeze(inner)  # type: ignore[operator]
-    if keepdim:
-        for d in sorted((row, column)):
+        y = values.sum(-1) if isinstance(ord, str) else _extreme(values, -1, ord > 0)
+        for d in sorted((row, column)) if keepdim else ():
             y = y.unsqueeze(d)
-    return y
+        return y
+    inner, outer = (row, column) if abs(ord) == 1 else (column, row)
+    y = _extreme(A.abs().sum(inner, keepdim=True), outer, ord > 0, True)
+    return y if keepdim else y.squeeze((row, column))
 
 
-def _extreme(x: Tensor, dim: int, most: bool) -> Tensor:
-    """Return the largest or smallest along dim, which stays if it is not the last."""
-    keep = dim != -1
+def _extreme(x: Tensor, dim: int, most: bool, keepdim: bool = False) -> Tensor:
+    """Return the largest, or 0 if there is none, or the smallest along dim."""
     if most and x.shape[dim] == 0:
-        return x.sum(dim, keepdim=keep).squeeze(dim) if keep else x.sum(dim)
-    y = (amax if most else amin)(x, dim, keepdim=keep)
-    return y.squeeze(dim) if keep else y
+        return x.sum(dim, keepdim=keepdim)
+    return (amax if most else amin)(x, dim, keepdim=keepdim)
 
 
 def _wrap(dim: int, rank: int) -> int:
     if not -rank <= dim < rank:
         raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], "
-            f"but got {dim})"
+            f"Dimension out of range (expected to be in range of "
+            f"[{-rank}, {rank - 1}], but got {dim})"
         )
     return dim % rank
 
@@ -187,9 +184,13 @@ def cond(A: Tensor, p: Order = None, *, out: Tensor | None = None) -> Tensor:
         return delivered(A.new_zeros(A.shape[:-2]), out)
     if p is None or p in (2, -2):
         s = svdvals(A)
-        y = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        first, last = s.select(-1, 0), s.select(-1, -1)
+        y = last / first if p == -2 else first / last
         return delivered(y, out)
     _check_square(A, f"linalg.cond(ord={p})")
+    if p == "nuc":  # the inverse of a singular matrix has no singular values
+        s = svdvals(A)
+        return delivered(s.sum(-1) * s.reciprocal().sum(-1), out)
     inverse, info = inv_ex(A)
     y = matrix_norm(A, p) * matrix_norm(inverse, p)
     return delivered(where(info == 0, y, math.inf), out)
@@ -210,15 +211,15 @@ def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
         one = eye(input.shape[-1], dtype=input.dtype, device=input.device)
         # zeros made of the input, so that it stays part of the graph
         return delivered(one + input.triu(input.shape[-1]), out)
-    base = inv(input) if n < 0 else input
-    power, result = abs(n), None
-    while power:
+    power, base = abs(n), inv(input) if n < 0 else input.clone()
+    while not power & 1:
+        power, base = power >> 1, matmul(base, base)
+    result = base
+    while power := power >> 1:
+        base = matmul(base, base)
         if power & 1:
-            result = base if result is None else matmul(result, base)
-        power >>= 1
-        if power:
-            base = matmul(base, base)
-    return delivered(input.clone() if result is input else result, out)
+            result = matmul(result, base)
+    return delivered(result, out)
 
 
 # Degrees of Pade's approximation, each with the largest 1-norm for which it is exact to
@@ -236,8 +237,8 @@ _DEGREES = {
 def matrix_exp(input: Tensor) -> Tensor:
     """Return the sum of A^k / k! over all k, for each matrix.
 
-    Large matrices are halved until the approximation is exact to rounding, each as often
-    as it needs, and the result squared as often.
+    Large matrices are halved until the approximation is exact to rounding, each as
+    often as it needs, and the result squared as often.
     """
     _check_floats(input, "linalg.matrix_exp")
     _check_square(input, "linalg.matrix_exp")
@@ -289,8 +290,8 @@ def vecdot(
     _check_floats(x, "linalg.vecdot")
     if x.dtype != y.dtype:
         raise RuntimeError(
-            "linalg.vecdot: Expected x and y to have the same dtype, but found x of type "
-            f"{word_of(x.dtype)} and y of type {word_of(y.dtype)} instead"
+            "linalg.vecdot: Expected x and y to have the same dtype, but found x of "
+            f"type {word_of(x.dtype)} and y of type {word_of(y.dtype)} instead"
         )
     if x.ndim == 1 and y.ndim == 1:
         return dot(x, y, out=out)
@@ -356,7 +357,8 @@ def _check_chain(chain: list[Tensor]) -> None:
             if x.ndim not in (1, 2):
                 which = "first" if k == 0 else "last"
                 raise RuntimeError(
-                    f"multi_dot(): the {which} tensor must be 1D or 2D but got {x.ndim}D"
+                    f"multi_dot(): the {which} tensor must be 1D or 2D but got "
+                    f"{x.ndim}D"
                 )
         elif x.ndim != 2:
             raise RuntimeError(f"multi_dot(): tensor {k} must be 2D but got {x.ndim}D")
@@ -378,7 +380,8 @@ def _multiply_chain(chain: list[Tensor]) -> Tensor:
         for i in range(n - length):
             j = i + length
             cost[i][j], split[i][j] = min(
-                (cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                (cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1],
+                 k)
                 for k in range(i, j)
             )
 
@@ -410,7 +413,8 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
 
 
 def tensorsolve(
-    A: Tensor, B: Tensor, dims: Sequence[int] | None = None, *, out: Tensor | None = None
+    A: Tensor, B: Tensor, dims: Sequence[int] | None = None, *,
+    out: Tensor | None = None
 ) -> Tensor:
     """Return the X with tensordot(A, X, X.ndim) = B."""
     if dims is not None:
@@ -454,8 +458,8 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
 
 def _complex(op: str) -> NoReturn:
     raise NotImplementedError(
-        f"linalg.{op} needs complex tensors, which are not supported; `linalg.eigh` and "
-        "`linalg.eigvalsh` serve symmetric matrices"
+        f"linalg.{op} needs complex tensors, which are not supported; `linalg.eigh` "
+        "and `linalg.eigvalsh` serve symmetric matrices"
     )
 
 

@@ -261,16 +261,16 @@ def multi_margin_loss(
         raise ValueError("weight must be one-dimensional")
     _check_classes(input)
     lead = input.shape[:-1]
-    if target.dtype != int64:
-        raise RuntimeError(
-            f"expected scalar type Long but found {type_word(target.dtype)}"
-        )
     if target.numel() != math.prod(lead) or target.dim() > 1:
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the "
             "number of input samples (batch size). Expected target size "
             f"{[math.prod(lead)]}, but got {list(target.shape)}. Input has shape "
             f"{list(input.shape)}."
+        )
+    if target.dtype != int64:
+        raise RuntimeError(
+            f"expected scalar type Long but found {type_word(target.dtype)}"
         )
     if input.dim() == 0:
         input = unsqueeze(input, 0)

@@ -12,6 +12,7 @@ from tinytorch._core.ops.batch_norm import (
 from tinytorch._core.ops.batch_norm import (
     group_norm as _group_norm,
 )
+from tinytorch._core.ops.norms import vector_norm
 from tinytorch._core.ops.pad import pad
 from tinytorch._core.ops.pool import avg_pool2d, avg_pool3d
 from tinytorch._core.ops.power import pow
@@ -26,7 +27,6 @@ from tinytorch._core.ops.views import (
     view,
 )
 from tinytorch._core.tensor import Tensor
-from tinytorch.functional.norms import norm
 
 __all__ = ["norm_except_dim"]
 METHODS: list[str] = []
@@ -52,8 +52,8 @@ def batch_norm(
         momentum: the share of the batch in what the running averages become.
     """
     if training:
-        shape = input.shape
-        _check_batch(shape[0] * math.prod(shape[2:]), shape)
+        if input.dim() > 1 and input.numel() == input.shape[1]:
+            _check_batch(math.prod(input.shape[2:], start=input.shape[0]), input.shape)
         if eps <= 0:
             raise ValueError(
                 f"batch_norm eps must be positive during training, but got {eps}"
@@ -180,7 +180,7 @@ def normalize(
     out: Tensor | None = None,
 ) -> Tensor:
     """Return `input` over its p-norm along `dim`, which counts at least as `eps`."""
-    length = clamp_min(norm(input, p, dim, keepdim=True), eps)
+    length = clamp_min(vector_norm(input, p, dim, keepdim=True), eps)
     return div(input, expand(length, input.shape), out=out)
 
 
@@ -196,10 +196,10 @@ def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
         dim: -1 takes the norm of all of `v`.
     """
     if dim == -1:
-        return norm(v, pow)
+        return vector_norm(v, pow)
     if not 0 <= dim < v.dim():
         raise RuntimeError(f"norm_except_dim: no dimension {dim} in {v.dim()}")
     others = [d for d in range(v.dim()) if d != dim]
-    return norm(v, pow, others, keepdim=True) if others else norm(
+    return vector_norm(v, pow, others, keepdim=True) if others else vector_norm(
         unsqueeze(v, 1), pow, 1
     )

@@ -31,7 +31,8 @@ def norm(
         5.0
     """
     if isinstance(p, str) and p != "fro":
-        axes = (-2, -1) if dim is None else dim
+        given = (dim,) if isinstance(dim, int) else dim
+        axes = (-2, -1) if given is None else given
         return matrix_norm(input, p, axes, keepdim, dtype=dtype, out=out)
     order = 2 if p is None or isinstance(p, str) else p
     return vector_norm(input, order, dim, keepdim, dtype=dtype, out=out)

@@ -7,16 +7,18 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from tinytorch._core.ops import cholesky as factors
-from tinytorch._core.ops import lu as lu_family
-from tinytorch._core.ops import qr as qr_family
-from tinytorch._core.ops import spectral
+from tinytorch._core.ops.cholesky import cholesky as cholesky_of
 from tinytorch._core.ops.least_squares import pinv
 from tinytorch._core.ops.linalg import slogdet as sign_and_log
 from tinytorch._core.ops.lines import delivered
+from tinytorch._core.ops.lu import lu_factor_ex
+from tinytorch._core.ops.lu import lu_solve as solve_with_lu
 from tinytorch._core.ops.matmul import mm
 from tinytorch._core.ops.matrices import LinAlgError
+from tinytorch._core.ops.qr import qr as qr_of
 from tinytorch._core.ops.select import where
+from tinytorch._core.ops.spectral import svd as svd_of
+from tinytorch._core.ops.spectral import svdvals
 from tinytorch._core.return_types import named_result
 from tinytorch._core.tensor import Tensor
 from tinytorch.functional import linear_algebra as linalg
@@ -37,7 +39,8 @@ def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     a = (1,) * (rank - input.ndim) + tuple(input.shape)
     b = (1,) * (rank - other.ndim) + tuple(other.shape)
     left = input.reshape([n for pair in zip(a, (1,) * rank, strict=True) for n in pair])
-    right = other.reshape([n for pair in zip((1,) * rank, b, strict=True) for n in pair])
+    right = other.reshape([n for pair in zip((1,) * rank, b, strict=True)
+                           for n in pair])
     y = (left * right).reshape([n * m for n, m in zip(a, b, strict=True)])
     return delivered(y, out)
 
@@ -195,11 +198,11 @@ def cholesky(
         "cholesky", "cholesky",
         "L = torch.cholesky(A)\nshould be replaced with\nL = torch.linalg.cholesky(A)\n"
         "and\nU = torch.cholesky(A, upper=True)\nshould be replaced with\n"
-        "U = torch.linalg.cholesky(A).mH\nThis transform will produce equivalent results "
-        "for all valid (symmetric positive definite) inputs.",
+        "U = torch.linalg.cholesky(A).mH\nThis transform will produce equivalent "
+        "results for all valid (symmetric positive definite) inputs.",
     )  # fmt: skip
     try:
-        return factors.cholesky(input, upper=upper, out=out)
+        return cholesky_of(input, upper=upper, out=out)
     except LinAlgError as error:
         raise LinAlgError(str(error).removeprefix("linalg.")) from None
 
@@ -216,23 +219,23 @@ def qr(input: Tensor, some: bool = True, *, out: Any = None) -> Any:
         "\nQ, R = torch.qr(A, some)\nshould be replaced with\n"
         "Q, R = torch.linalg.qr(A, 'reduced' if some else 'complete')",
     )  # fmt: skip
-    return _Qr(*qr_family.qr(input, "reduced" if some else "complete", out=out))
+    return _Qr(*qr_of(input, "reduced" if some else "complete", out=out))
 
 
 def svd(
     input: Tensor, some: bool = True, compute_uv: bool = True, *, out: Any = None
 ) -> Any:
-    """Return (U, S, V) with input = U diag(S) V'; zeros for U and V unless compute_uv."""
+    """Return (U, S, V) with input = U diag(S) V'; U = V = 0 unless compute_uv."""
     if input.ndim < 2:
-        raise RuntimeError("linalg.svd: input should have at least 2 dimensions, but has "
-                           f"{input.ndim} dimensions instead")
+        raise RuntimeError("linalg.svd: input should have at least 2 dimensions, but "
+                           f"has {input.ndim} dimensions instead")
     if compute_uv:
-        u, s, vh = spectral.svd(input, not some)
+        u, s, vh = svd_of(input, not some)
         results: Sequence[Tensor] = (u, s, vh.mT)
     else:
         *batch, m, n = input.shape
         results = (
-            input.new_zeros((*batch, m, m)), spectral.svdvals(input),
+            input.new_zeros((*batch, m, m)), svdvals(input),
             input.new_zeros((*batch, n, n)),
         )  # fmt: skip
     if out is not None:
@@ -249,9 +252,10 @@ def lu(
         "LU, pivots = torch.lu(A, compute_pivots)\nshould be replaced with\n"
         "LU, pivots = torch.linalg.lu_factor(A, compute_pivots)\nand\n"
         "LU, pivots, info = torch.lu(A, compute_pivots, get_infos=True)\nshould be "
-        "replaced with\nLU, pivots, info = torch.linalg.lu_factor_ex(A, compute_pivots)",
+        "replaced with\nLU, pivots, info = torch.linalg.lu_factor_ex(A, "
+        "compute_pivots)",
     )  # fmt: skip
-    found = tuple(lu_family.lu_factor_ex(input, pivot=pivot))
+    found = tuple(lu_factor_ex(input, pivot=pivot))
     if out is not None:
         found = tuple(delivered(y, o) for y, o in zip(found, out, strict=False))
     return found if get_infos else found[:2]
@@ -269,4 +273,4 @@ def lu_solve(
         UserWarning,
         stacklevel=2,
     )
-    return lu_family.lu_solve(LU_data, LU_pivots, b, out=out)
+    return solve_with_lu(LU_data, LU_pivots, b, out=out)

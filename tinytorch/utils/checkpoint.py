@@ -296,7 +296,7 @@ def checkpoint_sequential(
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:
         raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
-    if isinstance(functions, tinytorch.nn.Sequential):
+    if not isinstance(functions, (list, tuple)):  # a Sequential
         functions = list(functions.children())
     functions = list(functions)
 

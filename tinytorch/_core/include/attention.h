@@ -75,9 +75,16 @@ static Attention tt_attention(const KernelCall *call) {
     return a;
 }
 
+/* What the scores of a tile take; a whole tile is fresh memory to most allocators. */
+static size_t tt_tile_bytes(const Attention *a) {
+    const int64_t rows = a->q->shape[2], cols = a->k->shape[2];
+    return (size_t)((rows < a->rows ? rows : a->rows) *
+                    (cols < TT_TILE_COLS ? cols : TT_TILE_COLS) * a->size + 1);
+}
+
 static void tt_attention_forward(void *context, int64_t begin, int64_t end) {
     Attention *a = (Attention *)context;
-    char *scratch = (char *)malloc(TT_TILE_BYTES);
+    char *scratch = (char *)malloc(tt_tile_bytes(a));
     if (!scratch) {
         a->failed = 1;
         return;
@@ -116,7 +123,7 @@ static int attention_driver(const KernelCall *call) {
 static void tt_attention_backward(void *context, int64_t begin, int64_t end) {
     Attention *a = (Attention *)context;
     const int64_t groups = a->k->shape[1], share = a->q->shape[1] / groups;
-    char *p = (char *)malloc(TT_TILE_BYTES), *dp = (char *)malloc(TT_TILE_BYTES);
+    char *p = (char *)malloc(tt_tile_bytes(a)), *dp = (char *)malloc(tt_tile_bytes(a));
     if (!p || !dp) a->failed = 1;
     else for (int64_t task = begin; task < end; task++)
         for (int64_t j = 0; j < share; j++) {

@@ -1,8 +1,8 @@
 /* A kernel call as a value: which kernel, on which operands, with which scalars.
 
-   Ops fill one on the C stack and hand it to the executor, which runs it, launches it on
-   a device, records it or times it.  Operands point at the tensors' own sizes; only the
-   recorder copies them. */
+   Ops fill one on the C stack and hand it to the executor, which runs it, launches it
+   on a device, records it or times it.  Operands point at the tensors' own sizes; only
+   the recorder copies them. */
 #ifndef TT_CALL_H
 #define TT_CALL_H
 #include "kernel.h"
@@ -40,7 +40,8 @@ struct KernelCall {
     int device;
 };
 
-enum { TT_OK, TT_NO_MEMORY, TT_BAD_INDEX, TT_ZERO_DIVISION, TT_NO_KERNEL, TT_BAD_VALUE };
+enum { TT_OK, TT_NO_MEMORY, TT_BAD_INDEX, TT_ZERO_DIVISION, TT_NO_KERNEL,
+       TT_BAD_VALUE };
 
 /* The pool of threads; every extension points this at it when it is imported. */
 typedef void (*ParallelBody)(void *context, int64_t begin, int64_t end);

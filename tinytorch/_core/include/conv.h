@@ -61,7 +61,8 @@ static int conv_describe(Conv *c, const View *y, const View *x, const View *w,
 
 /* The lines of taps that a row of grid points meets within x, first and behind last. */
 static void conv_lines(const Conv *c, int64_t z, int64_t r, int *begin, int *end) {
-    const int axis = c->count[0] > 1 ? 0 : 1; /* planes of taps, or lines in one plane */
+    /* planes of taps, or lines in one plane */
+    const int axis = c->count[0] > 1 ? 0 : 1;
     const int64_t at = (axis ? r : z) * c->step[axis], each = axis ? 1 : c->count[1];
     int64_t first = 0, last = c->taps ? c->count[axis] : 0;
     if (c->source == CONV_PADDED) {
@@ -121,7 +122,8 @@ static int conv_empty(const Conv *c) {
     return c->n * c->groups * c->co * c->grid[0] * c->grid[1] * c->grid[2] == 0;
 }
 
-/* The positions of x that leave remainder `phase` when divided by the stride, as a grid:
+/* The positions of x that leave remainder `phase` when divided by the stride, as a
+   grid:
    which taps of the kernel reach them, and from where in y. */
 static void conv_phase(Conv *c, const ConvSteps *s, const int64_t *phase,
                        const int64_t *x_step) {

@@ -1,6 +1,6 @@
 /* How a convolution is cut up.  Three kernels share one form:
 
-     y[n, o, g] = sum over channels i and taps t of  w[o, i, t] x[n, i, g * step + at[t]]
+     y[n, o, g] = sum over channels i and taps t of w[o, i, t] x[n, i, g step + at[t]]
 
    for grid points g; outside of x there are zeros.  The gradient of the input has this
    form too, once per remainder of a position divided by the stride, and that of the
@@ -33,7 +33,8 @@ typedef enum { CONV_DIRECT, CONV_PADDED, CONV_COLUMNS, CONV_PANELS } Source;
 typedef struct {
     int64_t n, groups, ci, co;         /* channels are those of one group */
     int64_t in[3], grid[3], step[3];
-    int64_t count[3], *at[3], *tap[3]; /* per axis: where a tap reads, which tap it is */
+    /* per axis: where a tap reads, which tap it is */
+    int64_t count[3], *at[3], *tap[3];
     int64_t low[3], reach[3];          /* least `at`, and greatest minus least */
     int64_t taps, kernel[3];           /* taps in use; the kernel's full size */
     int64_t y_first, y_plane, y_step[3];
@@ -42,8 +43,9 @@ typedef struct {
     int64_t box[3], boxes[3], extent[3];
     int64_t block;                     /* channels in a block */
     int64_t segment, row, plane, channel; /* strides of a source */
-    int64_t scratch;                   /* elements of a source; 0 if DIRECT */
-    int64_t *offset, *last_offset;     /* of channels and taps in a source; last block */
+    int64_t padded, scratch;           /* elements of a padded channel, and a source */
+    /* of channels and taps in a source; last block */
+    int64_t *offset, *last_offset;
     const void *x, *w, *b;
     void *y;
     int failed;                        /* a chunk had no memory */
@@ -139,20 +141,22 @@ static void conv_strides(Conv *c) {
         c->plane = c->in[1] * c->in[2];
         c->channel = c->in[0] * c->plane;
         c->scratch = 0;
-    } else if (c->source == CONV_PADDED) {
-        c->segment = conv_ceil(c->extent[2], c->step[2]);
-        c->row = c->segment * c->step[2];
-        c->plane = c->row * c->extent[1];
+        return;
+    }
+    c->segment = conv_ceil(c->extent[2], c->step[2]);
+    c->row = c->segment * c->step[2];
+    c->plane = c->row * c->extent[1];
+    c->padded = c->plane * c->extent[0] + c->lanes; /* narrow rows are overrun */
+    if (c->source == CONV_PADDED) {
         c->channel = conv_spread(c->plane * c->extent[0], 32 / c->lanes);
-        c->scratch = c->channel * c->block + c->lanes; /* narrow rows are overrun */
-    } else {
-        c->segment = c->row = c->plane = 0;
+        c->scratch = c->channel * c->block + c->lanes;
+    } else if (c->source == CONV_COLUMNS) {
         c->channel = conv_spread(conv_points(c->box), 32 / c->lanes);
         if (c->channel < c->lanes) c->channel = c->lanes;
-        if (c->source == CONV_PANELS) {
-            int64_t width = CONV_TILE * c->lanes;
-            c->channel = conv_ceil(conv_points(c->box), width) * width;
-        }
+        c->scratch = c->channel * c->block * c->taps + c->padded;
+    } else {
+        const int64_t width = CONV_TILE * c->lanes;
+        c->channel = conv_ceil(conv_points(c->box), width) * width;
         c->scratch = c->channel * c->block * c->taps;
     }
 }
@@ -177,7 +181,8 @@ static Source conv_choose_source(const Conv *c, int size, int flat, int panels) 
     const double waste = vectors / (double)c->grid[2];
     const int crowded = c->ci > 8 && c->in[0] * c->in[1] * c->in[2] * size % 1024 == 0;
     const int rows = c->grid[0] * c->grid[1] > 1 && conv_dense(c);
-    /* rows that fill no vector, or so few that each row's start and end cost too much */
+    /* rows that fill no vector,
+       or so few that each row's start and end cost too much */
     const int narrow = c->grid[2] < c->lanes ||
                        (c->co >= 32 && (waste > 1.15 || c->grid[2] <= 2 * c->lanes));
     if (panels && flat && c->co >= 16 && c->ci > 8) return CONV_PANELS;
@@ -218,7 +223,7 @@ static void conv_choose_boxes(Conv *c, int size, int64_t apart) {
 
 /* Where a source has tap (z, r, q), given as places in x for grid point 0. */
 static int64_t conv_offset(const Conv *c, int64_t z, int64_t r, int64_t q) {
-    if (c->source == CONV_PADDED) {
+    if (c->source != CONV_DIRECT) {
         z -= c->low[0];
         r -= c->low[1];
         q -= c->low[2];
@@ -227,9 +232,9 @@ static int64_t conv_offset(const Conv *c, int64_t z, int64_t r, int64_t q) {
     return z * c->plane + r * c->row + q;
 }
 
-/* In the order of what is summed: that of the weight for sums over grid points.  Where w
-   is applied, lines of taps come first and channels within: a row of grid points near an
-   edge then skips the lines that it would meet only zeros with. */
+/* In the order of what is summed: that of the weight for sums over grid points.  Where
+   w is applied, lines of taps come first and channels within: a row of grid points near
+   an edge then skips the lines that it would meet only zeros with. */
 static void conv_fill_offsets(const Conv *c, int64_t size, int panels, int64_t *to) {
     const int64_t lines = c->count[0] * c->count[1], n = c->count[2];
     const int64_t row = c->source == CONV_PANELS ? CONV_TILE * c->lanes : c->channel;

@@ -1,6 +1,7 @@
 /* Sources of a convolution (see conv_plan.h), for one box of one image. */
 
-/* A row of x under n grid points from `at` on, `step` apart, with zeros outside of x. */
+/* A row of x under n grid points from `at` on, `step` apart,
+   with zeros outside of x. */
 TT_INLINE void K(conv_row)(T *restrict to, int64_t n, const T *restrict x, int64_t size,
                            int64_t at, int64_t step) {
     if (step == 1 && at >= 0 && at + n <= size) { /* the commonest case */
@@ -23,8 +24,8 @@ TT_INLINE void K(conv_row)(T *restrict to, int64_t n, const T *restrict x, int64
 }
 
 /* Part of x with its padding, columns sorted by their remainder. */
-TT_KERNEL void K(conv_padded)(const Conv *c, const ConvBox *box, const T *x, int64_t now,
-                              T *to) {
+TT_KERNEL void K(conv_padded)(const Conv *c, const ConvBox *box, const T *x,
+                              int64_t now, T *to) {
     const int64_t plane = c->in[1] * c->in[2], step = c->step[2];
     const int64_t q = box->from[2] * step + c->low[2];
     const int64_t extent = (box->size[2] - 1) * step + c->reach[2] + 1;
@@ -52,37 +53,45 @@ TT_KERNEL void K(conv_padded)(const Conv *c, const ConvBox *box, const T *x, int
     }
 }
 
-/* What each grid point of the box sees: a row per channel and tap. */
-TT_KERNEL void K(conv_columns)(const Conv *c, const ConvBox *box, const T *x, int64_t now,
-                               T *to) {
-    const int64_t plane = c->in[1] * c->in[2];
-    for (int64_t i = 0; i < now; i++, x += c->in[0] * plane)
-        for (int64_t d = 0; d < c->count[0]; d++)
-            for (int64_t h = 0; h < c->count[1]; h++)
-                for (int64_t w = 0; w < c->count[2]; w++, to += c->channel) {
-                    T *row = to;
-                    const int64_t q = box->from[2] * c->step[2] + c->at[2][w];
-                    for (int64_t k = 0; k < box->size[0]; k++)
-                        for (int64_t l = 0; l < box->size[1]; l++, row += box->size[2]) {
-                            int64_t z = (box->from[0] + k) * c->step[0] + c->at[0][d];
-                            int64_t r = (box->from[1] + l) * c->step[1] + c->at[1][h];
-                            if (z < 0 || z >= c->in[0] || r < 0 || r >= c->in[1])
-                                memset(row, 0, box->size[2] * sizeof(T));
-                            else
-                                K(conv_row)(row, box->size[2],
-                                            x + z * plane + r * c->in[2], c->in[2], q,
-                                            c->step[2]);
-                        }
-                }
+/* n elements; up to VL more may be written. */
+TT_INLINE void K(conv_copy)(T *to, const T *from, int64_t n) {
+    for (int64_t k = 0; k < n; k += VL)
+        *(K(ConvLanes) *)(to + k) = *(const K(ConvLanes) *)(from + k);
+}
+
+/* What each grid point of the box sees: a row per channel and tap.  `room` holds one
+   padded channel. */
+TT_KERNEL void K(conv_columns)(const Conv *c, const ConvBox *box, const T *x,
+                               int64_t now, T *to, T *room) {
+    const int64_t cols = box->size[2], lines = box->size[0] * box->size[1];
+    const int64_t safe = lines * cols - conv_ceil(cols, VL) * VL; /* to overrun a row */
+    for (int64_t i = 0; i < now; i++) {
+        K(conv_padded)(c, box, x + i * c->in[0] * c->in[1] * c->in[2], 1, room);
+        for (int64_t t = 0; t < c->taps; t++, to += c->channel) {
+            const int64_t line = t / c->count[2], d = line / c->count[1];
+            const T *from = room + conv_offset(c, c->at[0][d],
+                                               c->at[1][line % c->count[1]],
+                                               c->at[2][t % c->count[2]]);
+            for (int64_t l = 0; l < lines; l++) {
+                const int64_t z = box->size[0] > 1 ? l / box->size[1] : 0;
+                const int64_t r = l - z * box->size[1];
+                const T *row = from + z * c->step[0] * c->plane +
+                    r * c->step[1] * c->row;
+                if (l * cols <= safe) K(conv_copy)(to + l * cols, row, cols);
+                else memcpy(to + l * cols, row, cols * sizeof(T));
+            }
+        }
+    }
 }
 
 /* The same in panels: rows of a tile's width, below each other. */
-TT_KERNEL void K(conv_panels)(const Conv *c, const ConvBox *box, const T *x, int64_t now,
-                              T *to) {
+TT_KERNEL void K(conv_panels)(const Conv *c, const ConvBox *box, const T *x,
+                              int64_t now, T *to) {
     enum { WIDTH = CONV_TILE * VL };
     const int64_t plane = c->in[1] * c->in[2], points = conv_points(box->size);
     const int64_t depth = now * c->taps, cols = box->size[2], step = c->step[2];
-    for (int64_t p = 0; p < points; p++, to += p % WIDTH ? 1 : WIDTH * (depth - 1) + 1) {
+    for (int64_t p = 0; p < points; p++,
+         to += p % WIDTH ? 1 : WIDTH * (depth - 1) + 1) {
         const int64_t q = p % cols, l = p / cols % box->size[1];
         int64_t run = cols - q, room = WIDTH - p % WIDTH, k = 0;
         if (run > room) run = room;
@@ -93,8 +102,10 @@ TT_KERNEL void K(conv_panels)(const Conv *c, const ConvBox *box, const T *x, int
             for (int64_t h = 0; h < c->count[1]; h++)
                 for (int64_t i = 0; i < now; i++) {
                     const int64_t zz = z + c->at[0][d], rr = r + c->at[1][h];
-                    const int out = zz < 0 || zz >= c->in[0] || rr < 0 || rr >= c->in[1];
-                    const T *row = x + i * c->in[0] * plane + zz * plane + rr * c->in[2];
+                    const int out = zz < 0 || zz >= c->in[0] || rr < 0 ||
+                        rr >= c->in[1];
+                    const T *row = x + i * c->in[0] * plane + zz * plane +
+                        rr * c->in[2];
                     for (int64_t t = 0; t < c->count[2]; t++, k++) {
                         T *at = to + k * WIDTH;
                         const int64_t first = w + c->at[2][t];
@@ -113,8 +124,8 @@ TT_KERNEL void K(conv_panels)(const Conv *c, const ConvBox *box, const T *x, int
 }
 
 /* The source of a box: `now` channels of x, from the first on. */
-static const T *K(conv_source)(const Conv *c, const ConvBox *box, const T *x, int64_t now,
-                               T *scratch) {
+static const T *K(conv_source)(const Conv *c, const ConvBox *box, const T *x,
+                               int64_t now, T *scratch) {
     if (c->source == CONV_PADDED) {
         K(conv_padded)(c, box, x, now, scratch);
         return scratch;
@@ -123,6 +134,7 @@ static const T *K(conv_source)(const Conv *c, const ConvBox *box, const T *x, in
         K(conv_panels)(c, box, x, now, scratch);
         return scratch;
     }
-    return x + box->from[0] * c->step[0] * c->plane + box->from[1] * c->step[1] * c->row +
+    return x + box->from[0] * c->step[0] * c->plane +
+        box->from[1] * c->step[1] * c->row +
            box->from[2];
 }

@@ -9,7 +9,8 @@
 #include "conv_plan.h"
 
 /* A vector of grid points: where a source and y hold it, and which lanes count.  Those
-   before `first` were part of the vector before; `whole`: if so, within the same box. */
+   before `first` were part of the vector before; `whole`: if so,
+   within the same box. */
 typedef struct {
     int64_t x, y;
     int first, last, whole;
@@ -24,7 +25,8 @@ typedef struct {
 
 /* Aligned like their elements: operands start anywhere. */
 typedef T K(ConvLanes) __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
-typedef MASK K(ConvMask) __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
+typedef MASK K(ConvMask) __attribute__((vector_size(32), aligned(sizeof(T)),
+                                        may_alias));
 #define LANES K(ConvLanes)
 #define BITS K(ConvMask)
 
@@ -138,9 +140,9 @@ TT_INLINE T K(conv_lane_sum)(LANES x) {
 #endif
 }
 
-/* A row of `cols` grid points; x[j] + at and gy + r * g_plane + at are their first.  The
-   last vector overlaps the one before; lanes counted already are masked on both sides,
-   as 0 * inf would be NaN. */
+/* A row of `cols` grid points; x[j] + at and gy + r * g_plane + at are their first.
+   The last vector overlaps the one before; lanes counted already are masked on both
+   sides, as 0 * inf would be NaN. */
 TT_INLINE void K(conv_dot_tile)(const int R, const int N, int64_t rows, int64_t cols,
                                 const T *x, int64_t x_row, const int64_t *offset,
                                 const T *gy, int64_t g_plane, int64_t g_row, T *gw,
@@ -188,12 +190,12 @@ static void K(conv_dot_narrow)(int64_t rows, int64_t cols, const T *x, int64_t x
 }
 
 /* gw (co, k) += gy (co, rows x cols) times x (k, rows x cols), transposed. */
-TT_KERNEL void K(conv_dots)(int64_t co, int64_t k, int64_t rows, int64_t cols, const T *x,
+TT_KERNEL void K(conv_dots)(int64_t co, int64_t k, int64_t rows, int64_t cols,
+                            const T *x,
                             int64_t x_row, const int64_t *offset, const T *gy,
                             int64_t g_plane, int64_t g_row, T *gw, int64_t gw_row) {
-    int64_t o = 0;
     if (cols < VL) {
-        for (; o < co; o++)
+        for (int64_t o = 0; o < co; o++)
             for (int64_t p = 0; p < k; p++)
                 K(conv_dot_narrow)(rows, cols, x + offset[p], x_row, gy + o * g_plane,
                                    g_row, gw + o * gw_row + p);
@@ -209,6 +211,7 @@ TT_KERNEL void K(conv_dots)(int64_t co, int64_t k, int64_t rows, int64_t cols, c
         TILES(R, 3);                                                                   \
         TILES(R, 1);                                                                   \
     }
+    int64_t o = 0;
     ROWS(4)
     ROWS(2)
     ROWS(1)

@@ -26,7 +26,7 @@ static void K(conv_weight_box)(const K(ConvWeight) *j, const ConvBox *box, int64
         int64_t g_plane = c->y_plane;
         for (int64_t m = 0; m < images; m++)
             K(conv_columns)(c, box, x + m * c->groups * c->ci * x_plane, now,
-                            scratch + m * points);
+                            scratch + m * points, scratch + c->scratch - c->padded);
         if (images > 1) { /* whole planes of gy: bring those of a channel together */
             T *to = scratch + c->channel * c->block * c->taps;
             const int64_t image = c->groups * c->co * c->y_plane;
@@ -103,7 +103,8 @@ static void K(conv_weight_together)(K(ConvWeight) *j) {
                                                           c->n;
     if (c->channel < j->together * points) c->channel = j->together * points;
     for (int64_t k = 0; k < c->block * c->taps; k++) c->offset[k] = k * c->channel;
-    c->scratch = c->channel * (c->block * c->taps + (j->together > 1 ? c->co : 0));
+    c->scratch = c->channel * (c->block * c->taps + (j->together > 1 ? c->co : 0)) +
+                 c->padded;
 }
 
 static void K(conv_weight_total)(void *context, int64_t begin, int64_t end) {

@@ -1,4 +1,5 @@
-/* Copies, casts and fills.  y takes x's values; x broadcasts and may be an immediate. */
+/* Copies, casts and fills.  y takes x's values;
+   x broadcasts and may be an immediate. */
 #ifndef TT_COPY_H
 #define TT_COPY_H
 #include "pointwise.h"
@@ -55,7 +56,8 @@ static void tt_move_range(void *context, int64_t begin, int64_t end) {
     }
 }
 
-/* Exchange two dimensions of a call: elements are the same, visited in another order. */
+/* Exchange two dimensions of a call: elements are the same,
+   visited in another order. */
 static void tt_swap_dims(Pointwise *p, int a, int b) {
     int64_t n = p->shape[a];
     p->shape[a] = p->shape[b];
@@ -123,7 +125,8 @@ static int copy_driver(const KernelCall *call) {
     const View *y = &call->operand[0], *x = &call->operand[1];
     int size = tt_itemsize[y->dtype];
     if (y->dtype != x->dtype || y->numel == 0) return pointwise_driver(call);
-    if (y->contiguous && x->contiguous && y->numel == x->numel && y->numel <= TT_GRAIN) {
+    if (y->contiguous && x->contiguous && y->numel == x->numel &&
+        y->numel <= TT_GRAIN) {
         memmove(y->data, x->data, y->numel * size);
         return TT_OK;
     }
@@ -142,7 +145,8 @@ static int copy_driver(const KernelCall *call) {
         o->load = tt_move_in[size];
         o->store = tt_move_out[size];
         for (int d = 0; d < p.dims; d++)
-            o->step[d] = d < shift || v->shape[d - shift] == 1 ? 0 : v->strides[d - shift];
+            o->step[d] = d < shift || v->shape[d - shift] == 1 ? 0 :
+                v->strides[d - shift];
     }
     tt_coalesce(&p);
     if (p.dims > 1 && tt_find_transpose(&p)) return tt_transpose(&p, y->numel);

@@ -7,7 +7,8 @@
 
    Forward operands:  y, state, x (rows, cols), classes (rows)[, w (cols)]
    Backward operands: gx, x, state, classes, gy[, w]
-   Scalars: cols, the ignored class, the reduction, the smoothing.
+   Scalars: cols, the ignored class, the reduction, the smoothing, the run.
+   With a run of more than 1, x is (N, cols, run) and rows are its N * run columns.
    The state keeps the factor that a gradient has by the reduction, then for
    cross-entropy each row's maximum and the logarithm of its sum, then each row's l. */
 #ifndef T
@@ -16,10 +17,15 @@
 #include "softmax.h"
 
 enum { TT_NONE, TT_MEAN, TT_SUM };
-enum { TT_SHORT_ROWS = 512 }; /* elements of short rows that are taken together */
+enum {
+    TT_SHORT_ROWS = 512, /* elements of short rows that are taken together */
+    TT_CLASS_WIDTH = 256 /* columns side by side */
+};
 
 typedef void (*ClassLoop)(char **p, int64_t rows, int64_t cols, const Scalar *s);
 
+#define TT_FILE "cross_entropy_columns.h"
+#include "each_float.h"
 #define TT_FILE "cross_entropy.h"
 #include "each_float.h"
 
@@ -34,23 +40,41 @@ typedef struct {
     int64_t cols, size, gy_step;
 } ClassLoss;
 
-static void tt_class_range(void *context, int64_t begin, int64_t end) {
-    const ClassLoss *c = (const ClassLoss *)context;
-    const int64_t row = begin * c->cols * c->size;
+/* Rows [row, row + n); in runs they are columns of one sample. */
+static void tt_class_call(const ClassLoss *c, int64_t row, int64_t n) {
+    const int64_t run = c->scalar[4].i;
+    const int64_t at = (row / run * run * c->cols + row % run) * c->size;
     char *p[TT_CLASS_POINTERS];
     for (int k = 0; k < TT_CLASS_POINTERS; k++) p[k] = c->p[k];
-    p[TT_LOSS] += begin * c->size;
-    p[TT_PEAK] += begin * c->size;
-    p[TT_LEVEL] += begin * c->size;
-    p[TT_LOGITS] += row;
-    p[TT_CLASS] += begin * 8;
-    if (p[TT_GX]) p[TT_GX] += row;
-    if (p[TT_GY]) p[TT_GY] += begin * c->gy_step * c->size;
-    c->loop(p, end - begin, c->cols, c->scalar);
+    p[TT_LOSS] += row * c->size;
+    p[TT_PEAK] += row * c->size;
+    p[TT_LEVEL] += row * c->size;
+    p[TT_LOGITS] += at;
+    p[TT_CLASS] += row * 8;
+    if (p[TT_GX]) p[TT_GX] += at;
+    if (p[TT_GY]) p[TT_GY] += row * c->gy_step * c->size;
+    c->loop(p, n, c->cols, c->scalar);
+}
+
+static void tt_class_range(void *context, int64_t begin, int64_t end) {
+    const ClassLoss *c = (const ClassLoss *)context;
+    const int64_t run = c->scalar[4].i;
+    if (run == 1) {
+        tt_class_call(c, begin, end - begin);
+        return;
+    }
+    while (begin < end) {
+        int64_t n = run - begin % run;
+        if (n > TT_CLASS_WIDTH) n = TT_CLASS_WIDTH;
+        if (n > end - begin) n = end - begin;
+        tt_class_call(c, begin, n);
+        begin += n;
+    }
 }
 
 static void tt_class_rows(ClassLoss *c, int64_t rows) {
     int64_t grain = c->cols < 16384 ? 16384 / c->cols : 1;
+    if (c->scalar[4].i > 1 && grain < TT_CLASS_WIDTH) grain = TT_CLASS_WIDTH;
     if (rows <= grain) tt_class_range(c, 0, rows);
     else tt_parallel_for(tt_class_range, c, rows, grain);
 }
@@ -157,6 +181,10 @@ TT_INLINE int64_t F(rows_sum)(const T *x, T *peak, T *total, int64_t rows,
 
 TT_KERNEL void K(cross_entropy_forward)(char **p, int64_t rows, int64_t cols,
                                         const Scalar *s) {
+    if (s[4].i > 1) {
+        K(cross_entropy_columns)(p, rows, cols, s);
+        return;
+    }
     T *loss = (T *)p[0], *peak = (T *)p[1], *level = (T *)p[2];
     const T *x = (const T *)p[3], *w = (const T *)p[5], smooth = (T)s[3].f;
     const int64_t *target = (const int64_t *)p[4];
@@ -183,6 +211,10 @@ TT_KERNEL void K(cross_entropy_forward)(char **p, int64_t rows, int64_t cols,
    q_j = s / C w_j + (1 - s) w_t [j = t] */
 TT_KERNEL void K(cross_entropy_backward)(char **p, int64_t rows, int64_t cols,
                                          const Scalar *s) {
+    if (s[4].i > 1) {
+        K(cross_entropy_columns_backward)(p, rows, cols, s);
+        return;
+    }
     const T *peak = (const T *)p[1], *level = (const T *)p[2], *x = (const T *)p[3];
     const int64_t *target = (const int64_t *)p[4];
     const T *w = (const T *)p[5], *gy = (const T *)p[7], factor = *(const T *)p[8];
@@ -222,6 +254,10 @@ TT_KERNEL void K(cross_entropy_backward)(char **p, int64_t rows, int64_t cols,
 }
 
 static void K(nll_forward)(char **p, int64_t rows, int64_t cols, const Scalar *s) {
+    if (s[4].i > 1) {
+        K(nll_columns)(p, rows, cols, s);
+        return;
+    }
     T *loss = (T *)p[0];
     const T *x = (const T *)p[3], *w = (const T *)p[5];
     const int64_t *target = (const int64_t *)p[4];
@@ -233,6 +269,10 @@ static void K(nll_forward)(char **p, int64_t rows, int64_t cols, const Scalar *s
 
 /* gx = -factor gy q with q as above: also what cross-entropy is measured against */
 TT_KERNEL void K(nll_backward)(char **p, int64_t rows, int64_t cols, const Scalar *s) {
+    if (s[4].i > 1) {
+        K(nll_columns_backward)(p, rows, cols, s);
+        return;
+    }
     const int64_t *target = (const int64_t *)p[4];
     const T *w = (const T *)p[5], *gy = (const T *)p[7], factor = *(const T *)p[8];
     const T sharp = 1 - (T)s[3].f, smooth = (T)s[3].f / (T)cols;

@@ -3,7 +3,8 @@
 #define TT_DLPACK_H
 #include <stdint.h>
 
-enum { TT_DL_INT = 0, TT_DL_UINT = 1, TT_DL_FLOAT = 2, TT_DL_BFLOAT = 4, TT_DL_BOOL = 6 };
+enum { TT_DL_INT = 0, TT_DL_UINT = 1, TT_DL_FLOAT = 2, TT_DL_BFLOAT = 4,
+       TT_DL_BOOL = 6 };
 enum { TT_DL_CPU = 1, TT_DL_CUDA = 2 };
 
 typedef struct { int32_t device_type, device_id; } DLDevice;

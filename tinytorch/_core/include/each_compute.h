@@ -1,5 +1,6 @@
-/* Includes TT_FILE once for each type that kernels calculate in: T, an integer S as wide,
-   K(f) kernel f_f32, f_f64 or f_i64, TT_LOWEST the least value.  No include guard. */
+/* Includes TT_FILE once for each type that kernels calculate in: T, an integer S as
+   wide, K(f) kernel f_f32, f_f64 or f_i64, TT_LOWEST the least value.
+   No include guard. */
 #define T float
 #define S int32_t
 #define K(f) f##_f32

@@ -4,8 +4,8 @@
 #define TT_ERFCX_H
 #include "loops.h"
 
-/* The rounding error of x^2 would be multiplied by x^2, so it is made up for.  From 25 on,
-   long before erfc vanishes, the asymptotic series in z = 1 / (2 x^2) is exact. */
+/* The rounding error of x^2 would be multiplied by x^2, so it is made up for.  From 25
+   on, long before erfc vanishes, the asymptotic series in z = 1 / (2 x^2) is exact. */
 static inline double tt_erfcx(double x) {
     const double square = x * x, z = 0.5 / square;
     if (x < 25) return exp(square) * (1 + fma(x, x, -square)) * erfc(x);

@@ -1,5 +1,5 @@
-/* Activations of two operands, each with the gradients of both: p[0] = f(a, b), or gx of
-   gy and those of a, b that matter. */
+/* Activations of two operands, each with the gradients of both: p[0] = f(a, b), or gx
+   of gy and those of a, b that matter. */
 #ifndef T
 #ifndef TT_GATED_H
 #define TT_GATED_H
@@ -9,7 +9,8 @@
 #endif
 #else
 
-#define GRAD2(name, ...) TT_LOOP3(TT_KERNEL, K(name), T, T, gy, a, b, TT_S0, __VA_ARGS__)
+#define GRAD2(name, ...) \
+    TT_LOOP3(TT_KERNEL, K(name), T, T, gy, a, b, TT_S0, __VA_ARGS__)
 
 /* b is the slope of negative a */
 ZIP(prelu, a > 0 ? a : b * a)

@@ -31,9 +31,18 @@ typedef void (*LineRun)(char *to, const char *from, const int64_t *index,
     static void scatter_##name##_##T(char *py, const char *px, const int64_t *index,   \
                                      const Line *s) {                                  \
         T *to = (T *)py; const T *x = (const T *)px;                                   \
-        for (int64_t j = 0; j < s->n; j++) {                                           \
-            T *y = to + j * s->to + index[j * s->index] * s->by;                       \
-            const T v = x[j * s->from], u = *y;                                        \
+        const int64_t n = s->n, from = s->from, step = s->index, by = s->by;           \
+        const int64_t own = s->to;                                                     \
+        if (own == 0 && from == 1 && step == 1 && by == 1)                             \
+            for (int64_t j = 0; j < n; j++) {                                          \
+                T *y = to + index[j];                                                  \
+                const T v = x[j], u = *y;                                              \
+                (void)u;                                                               \
+                *y = __VA_ARGS__;                                                      \
+            }                                                                          \
+        else for (int64_t j = 0; j < n; j++) {                                         \
+            T *y = to + j * own + index[j * step] * by;                                \
+            const T v = x[j * from], u = *y;                                           \
             (void)u;                                                                   \
             *y = __VA_ARGS__;                                                          \
         }                                                                              \

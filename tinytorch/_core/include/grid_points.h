@@ -215,7 +215,8 @@ static int K(grid_sample_backward)(const KernelCall *call) {
 /* The derivative of slope[a] by the coordinate along axis b. */
 static T K(grid_bend)(const Grid *g, const K(Taps) *taps, int t, int a, int b) {
     T product = 1;
-    for (int k = 0; k < g->dims; k++) product *= taps->factor[(k == a) + (k == b)][k][t];
+    for (int k = 0; k < g->dims; k++)
+        product *= taps->factor[(k == a) + (k == b)][k][t];
     return product;
 }
 

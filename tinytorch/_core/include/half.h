@@ -6,7 +6,11 @@
 #include "kernel.h"
 
 TT_INLINE float f32_of_bits(uint32_t bits) { float f; memcpy(&f, &bits, 4); return f; }
-TT_INLINE uint32_t bits_of_f32(float f) { uint32_t bits; memcpy(&bits, &f, 4); return bits; }
+TT_INLINE uint32_t bits_of_f32(float f) {
+    uint32_t bits;
+    memcpy(&bits, &f, 4);
+    return bits;
+}
 
 TT_INLINE float f32_of_bf16(uint16_t h) { return f32_of_bits((uint32_t)h << 16); }
 
@@ -18,7 +22,11 @@ TT_INLINE uint16_t bf16_of_f32(float f) {
 
 #if defined(__FLT16_MANT_DIG__)
 typedef _Float16 tt_half;
-TT_INLINE float f32_of_f16(uint16_t h) { tt_half x; memcpy(&x, &h, 2); return (float)x; }
+TT_INLINE float f32_of_f16(uint16_t h) {
+    tt_half x;
+    memcpy(&x, &h, 2);
+    return (float)x;
+}
 TT_INLINE uint16_t f16_of_f32(float f) {
     tt_half x = (tt_half)f; uint16_t h; memcpy(&h, &x, 2); return h;
 }
@@ -31,7 +39,8 @@ TT_INLINE float f32_of_f16(uint16_t h) {
     return f32_of_bits(bits_of_f32(scaled) | sign);
 }
 TT_INLINE uint16_t f16_of_f32(float f) {
-    uint32_t bits = bits_of_f32(f), sign = (bits >> 16) & 0x8000, rest = bits & 0x7fffffff;
+    uint32_t bits = bits_of_f32(f), sign = (bits >> 16) & 0x8000,
+        rest = bits & 0x7fffffff;
     if (rest > 0x7f800000) return (uint16_t)(sign | 0x7e00);
     if (rest >= 0x477ff000) return (uint16_t)(sign | 0x7c00);
     if (rest < 0x38800000) {  /* below the smallest normal: let addition round */

@@ -1,4 +1,5 @@
-/* What every kernel header shares: the scalar, the element loop, the instruction sets. */
+/* What every kernel header shares: the scalar, the element loop,
+   the instruction sets. */
 #ifndef TT_KERNEL_H
 #define TT_KERNEL_H
 #include <stdint.h>
@@ -13,7 +14,8 @@ static const int tt_itemsize[] __attribute__((unused)) = {4, 8, 2, 2, 8, 4, 2, 1
 
 /* What kernels calculate in: by dtype, and bytes by compute type. */
 enum { TT_COMPUTE_F32, TT_COMPUTE_F64, TT_COMPUTE_I64 };
-static const int tt_compute_of[] __attribute__((unused)) = {0, 1, 0, 0, 2, 2, 2, 2, 2, 2};
+static const int tt_compute_of[] __attribute__((unused)) = {0, 1, 0, 0, 2, 2, 2, 2, 2,
+                                                            2};
 static const int tt_compute_size[] __attribute__((unused)) = {4, 8, 8};
 
 /* Element-wise loops see contiguous operands of one compute type (float, double or

@@ -85,7 +85,8 @@ static void pad_mirror_range(void *context, int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; n++)
         for (int64_t z = 0; z < p->out[0]; z++)
             for (int64_t r = 0; r < p->out[1]; r++) {
-                int64_t line = (n * p->in[0] + p->from[0][z]) * p->in[1] + p->from[1][r];
+                int64_t line = (n * p->in[0] + p->from[0][z]) * p->in[1] +
+                    p->from[1][r];
                 const char *row = p->x + line * p->in[2] * p->size;
                 char *y = p->y + ((n * p->out[0] + z) * p->out[1] + r) * length;
                 switch (p->size) {

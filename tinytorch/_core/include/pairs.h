@@ -99,6 +99,16 @@ TT_KERNEL int64_t K(outside_unit)(const T *x, int64_t n) {
     return count;
 }
 
+/* log(1 + exp(x)) as softplus of simd.h, but 0 from about x = -87 on, and so in half
+   the time.  With e = exp(-|x|) and u = 1 + e,
+   what u has lost of e is added to its f. */
+TT_INLINE T F(loss_softplus)(T x) {
+    T n;
+    const T e = F(exp_negative)(-F(abs)(x)), u = 1 + e;
+    const T f = F(log_split)(u, &n) + (e - (u - 1)) * (1 - n * (T)0.5);
+    return F(log_core)(f, n) + (x < 0 ? 0 : x);
+}
+
 #define PAIR(name, ...)                                                                \
     TT_LOOP2(TT_KERNEL, K(name), T, T, x, t, TT_S1 (void)s0;, __VA_ARGS__)
 #define SLOPE(name, ...)                                                               \
@@ -124,10 +134,10 @@ PAIR(binary_cross_entropy, (t - 1) * F(max)(-100, F(log1p)(-x)) -
                                t * F(max)(-100, F(log)(x)))
 SLOPE(binary_cross_entropy, (x - t) / F(max)((T)1e-12, (1 - x) * x))
 /* log(1 + exp(x)) - t x */
-PAIR(binary_cross_entropy_with_logits, F(softplus)(x) - t * x)
+PAIR(binary_cross_entropy_with_logits, F(loss_softplus)(x) - (t == 0 ? 0 : t * x))
 SLOPE(binary_cross_entropy_with_logits, F(sigmoid)(x) - t)
 /* log(1 + exp(-t x)) */
-PAIR(soft_margin_loss, F(softplus)(-t * x))
+PAIR(soft_margin_loss, F(loss_softplus)(-t * x))
 SLOPE(soft_margin_loss, -t * F(sigmoid)(-t * x))
 /* t (log(t) - x), and with s0 != 0 the same where t is a logarithm */
 PAIR(kl_div, s0 != 0 ? F(exp)(t) * (t - x) : (t == 0 ? 0 : t * F(log)(t)) - t * x)

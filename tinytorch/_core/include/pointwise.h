@@ -3,21 +3,24 @@
    A Loop sees contiguous blocks of one compute type.  This driver makes any call look
    like that: an operand that is contiguous and of the right type is passed as it is;
    every other one (strided, broadcast, half, integer among floats) goes through a block
-   buffer that stays in the first-level cache.  Blocks depend only on the shape, never on
-   the number of threads. */
+   buffer that stays in the first-level cache.  Blocks depend only on the shape, never
+   on the number of threads. */
 #ifndef TT_POINTWISE_H
 #define TT_POINTWISE_H
 #include "call.h"
 #include "convert.h"
 
-/* flag: the loop writes uint8_t truth values; the op gives it a contiguous bool output */
+/* flag: the loop writes uint8_t truth values;
+   the op gives it a contiguous bool output */
 enum { TT_OUT_BOOL = 1 };
 enum { TT_RUN = 512, TT_POINTWISE_OPERANDS = 8, TT_GRAIN = 32768 };
 
 typedef struct {
     char *data;
-    int64_t step[64];                /* elements, by coalesced dimension, innermost last */
-    int direct;                      /* contiguous over the call and of the right type */
+    /* elements, by coalesced dimension, innermost last */
+    int64_t step[64];
+    /* contiguous over the call and of the right type */
+    int direct;
     int constant;                    /* every step is 0 */
     int dtype, size;
     Load load;
@@ -33,7 +36,8 @@ typedef struct {
     PointwiseOperand operand[TT_POINTWISE_OPERANDS];
 } Pointwise;
 
-/* Visit elements [first, first + n) of a strided operand in runs of the last dimension. */
+/* Visit elements [first,
+   first + n) of a strided operand in runs of the last dimension. */
 TT_INLINE void tt_gather(const Pointwise *p, const PointwiseOperand *o, char *block,
                          int64_t block_size, int64_t first, int64_t n, int scatter) {
     int64_t index[64], at = 0, rest = first;

@@ -3,12 +3,13 @@
    max_pool            y [, at], x    at: where in its plane each maximum stands, int64
    mean_pool           y, x
    mean_pool_backward  gx, gy         the adjoint of mean_pool
-   pool_scatter        gx, gy, at     gx[at] += gy, plane by plane: adjoint of pool_gather
+   pool_scatter        gx, gy, at     gx[at] += gy by plane: adjoint of pool_gather
    pool_gather         y, x, at       y = x[at]
    pool_unpool         y, x, at       y[at] = x, elsewhere 0
 
    Scalars of the first three: number of axes, adaptive, count_include_pad, divisor (0:
-   the number of elements), then kernel, stride, padding, dilation by axis; of the others:
+   the number of elements), then kernel, stride, padding, dilation by axis; of the
+   others:
    number of axes.  Contiguous operands. */
 #ifndef TT_POOLING_H
 #define TT_POOLING_H
@@ -39,8 +40,8 @@ static int64_t pool_planes(const View *v, int axes) {
     return n;
 }
 
-/* Window i of an axis: elements begin, begin + dilation, ... before end.  `count` is what
-   a mean divides by. */
+/* Window i of an axis: elements begin, begin + dilation, ... before end.  `count` is
+   what a mean divides by. */
 static void pool_window(Pool *p, int a, int64_t i, int adaptive, int with_padding) {
     int64_t begin, end, size = p->in[a];
     if (adaptive) {
@@ -106,7 +107,8 @@ static int pool_setup(Pool *p, const KernelCall *call, const View *y, const View
         p->end[a] = room + p->out[a];
         p->count[a] = room + 2 * p->out[a];
         room += 3 * p->out[a];
-        for (int64_t i = 0; i < p->out[a]; i++) pool_window(p, a, i, adaptive, s[2].i != 0);
+        for (int64_t i = 0; i < p->out[a]; i++) pool_window(p, a, i, adaptive,
+                                                            s[2].i != 0);
     }
     return 1;
 }

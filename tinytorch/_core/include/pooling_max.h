@@ -1,4 +1,5 @@
-/* The maximum over windows.  NaN is greater than all, the last of several is reported. */
+/* The maximum over windows.  NaN is greater than all,
+   the last of several is reported. */
 
 #define GREATER(v, m) ((v) > (m) || (v) != (v))
 
@@ -52,8 +53,8 @@ TT_KERNEL void K(max_even)(const Pool *p, const T *plane, int64_t z, int64_t r,
 }
 
 /* Two by two, side by side, all inside: in one pass.  x, x + below: the two rows. */
-TT_KERNEL void K(max_quads)(int64_t n, const T *restrict x, int64_t below, T *restrict y,
-                            S *restrict at, S first) {
+TT_KERNEL void K(max_quads)(int64_t n, const T *restrict x, int64_t below,
+                            T *restrict y, S *restrict at, S first) {
     const T *restrict z = x + below;
     for (int64_t i = 0; i < n; i++) {
         const T a = x[2 * i], b = x[2 * i + 1], c = z[2 * i], d = z[2 * i + 1];
@@ -105,7 +106,8 @@ static void K(max_rows)(void *context, int64_t begin, int64_t end) {
         for (int64_t q = 0; even && q < cols; q += POOL_ROW) {
             const int64_t stop = cols - q < POOL_ROW ? cols : q + POOL_ROW;
             if (quads && p->end[1][r] - p->begin[1][r] == 2) {
-                const int64_t place = (z * p->in[1] + p->begin[1][r]) * p->in[2] + 2 * q;
+                const int64_t place = (z * p->in[1] + p->begin[1][r]) * p->in[2] +
+                    2 * q;
                 K(max_quads)(stop - q, x + place, p->in[2], y + q, at ? places : NULL,
                              (S)place);
             } else {

@@ -1,8 +1,8 @@
 /* How a reduction walks through its operand (the driver: reduce.h).
 
-   Dimensions are sorted by stride and merged, so any permutation is read in the order of
-   memory.  Work falls into units (an output, or outputs side by side) and segments (of
-   the reduced elements); both follow from the shape alone. */
+   Dimensions are sorted by stride and merged, so any permutation is read in the order
+   of memory.  Work falls into units (an output, or outputs side by side) and segments
+   (of the reduced elements); both follow from the shape alone. */
 #ifndef TT_REDUCE_PLAN_H
 #define TT_REDUCE_PLAN_H
 #include "call.h"

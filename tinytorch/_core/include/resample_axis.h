@@ -47,9 +47,10 @@ static void K(resample_point)(const Resample *r, R scale, int64_t i, int64_t *in
 }
 
 /* A filter over all of x that an element of y covers. */
-static void K(resample_smooth)(const Resample *r, double scale, int64_t i, int64_t *index,
-                               R *weight) {
-    const double support = resample_support(r, scale), middle = scale * ((double)i + 0.5);
+static void K(resample_smooth)(const Resample *r, double scale, int64_t i,
+                               int64_t *index, R *weight) {
+    const double support = resample_support(r, scale),
+        middle = scale * ((double)i + 0.5);
     const double narrow = scale > 1 ? 1 / scale : 1;
     int64_t first = (int64_t)(middle - support + 0.5);
     int64_t stop = (int64_t)(middle + support + 0.5);
@@ -107,12 +108,14 @@ static void K(resample_rows)(void *context, int64_t begin, int64_t end) {
         if (r->mode < LINEAR) memcpy(y, x + *index * r->inner, r->inner * sizeof(T));
         else
             for (int64_t t = 0; t < r->taps; t++)
-                K(resample_blend)(y, x + index[t] * r->inner, r->inner, weight[t], t > 0);
+                K(resample_blend)(y, x + index[t] * r->inner, r->inner, weight[t],
+                                  t > 0);
         if (r->round) K(resample_round)(y, r->inner);
     }
 }
 
-TT_INLINE void K(resample_line)(const int64_t taps, const Resample *r, const T *x, T *y) {
+TT_INLINE void K(resample_line)(const int64_t taps, const Resample *r, const T *x,
+                                T *y) {
     const int64_t *index = r->index;
     const R *weight = (const R *)r->weight;
     for (int64_t i = 0; i < r->out; i++, index += taps, weight += taps) {

@@ -37,7 +37,8 @@ static void tt_sequence_range(void *context, int64_t begin, int64_t end) {
     }
 }
 
-/* operands: y, contiguous; scalars: first, step, last, whether the sequence is closed */
+/* operands: y, contiguous; scalars: first, step, last,
+   whether the sequence is closed */
 static int sequence_driver(const KernelCall *call) {
     tt_parallel_for(tt_sequence_range, (void *)call, call->operand[0].numel,
                     TT_SEQUENCE_GRAIN);

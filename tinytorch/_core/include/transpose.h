@@ -1,8 +1,8 @@
 /* Copies between two orders of dimensions: y runs along one dimension, x along another.
 
-   Walking such a pair in y's order would touch a new cache line and page of x with every
-   element.  Tiles of TT_TILE x TT_TILE are read and written while their lines are in the
-   first-level cache; elements of four bytes change places inside registers. */
+   Walking such a pair in y's order would touch a new cache line and page of x with
+   every element.  Tiles of TT_TILE x TT_TILE are read and written while their lines are
+   in the first-level cache; elements of four bytes change places inside registers. */
 #ifndef TT_TRANSPOSE_H
 #define TT_TRANSPOSE_H
 #include "kernel.h"
@@ -39,8 +39,8 @@ TT_INLINE void tt_transpose_4x4(int32_t *y, int64_t y_step, const int32_t *x,
     }
 TRANSPOSE_TILE(8) TRANSPOSE_TILE(16) TRANSPOSE_TILE(64)
 
-static void transpose_tile_32(char *to, int64_t y_step, const char *from, int64_t x_step,
-                              int64_t rows, int64_t cols) {
+static void transpose_tile_32(char *to, int64_t y_step, const char *from,
+                              int64_t x_step, int64_t rows, int64_t cols) {
     int32_t *y = (int32_t *)to;
     const int32_t *x = (const int32_t *)from;
     int64_t r = 0;

@@ -6,8 +6,8 @@
 #include "pointwise.h"
 #include "loops.h"
 
-typedef void (*WhereRun)(char *y, const char *c, const char *a, const char *b, int64_t n,
-                         const int64_t *step);
+typedef void (*WhereRun)(char *y, const char *c, const char *a, const char *b,
+                         int64_t n, const int64_t *step);
 
 #define WHERE_RUN(WORD)                                                                \
     TT_KERNEL void where_##WORD(char *py, const char *pc, const char *pa,              \
@@ -77,7 +77,8 @@ static void tt_where_range(void *context, int64_t begin, int64_t end) {
 }
 
 /* One element in the result's dtype. */
-static void tt_where_constant(PointwiseOperand *o, const View *v, int dtype, char *room) {
+static void tt_where_constant(PointwiseOperand *o, const View *v, int dtype,
+                              char *room) {
     const int compute = v->dtype > TT_BF16 ? TT_COMPUTE_I64 : TT_COMPUTE_F64;
     char wide[8];
     tt_load[compute][v->dtype](wide, v->data, 1, 1);

@@ -1,6 +1,8 @@
-"""Adaptive pooling: so many windows that cover the last 1 to 3 axes, of nearly equal size.
+"""Adaptive pooling: so many windows that cover the last 1 to 3 axes, of nearly equal
+size.
 
-Window i of n over an axis of `size` elements: floor(i size / n) to ceil((i + 1) size / n).
+Window i of n over an axis of `size` elements: floor(i size / n) to ceil((i + 1) size /
+n).
 """
 
 from libc.stdint cimport int64_t
@@ -55,15 +57,15 @@ cdef int check_adaptive(Tensor x, int dims, const int64_t* sizes, str op,
             given = [1] * (dims == 1) + [sizes[first + i] for i in range(dims)]
             text = f"{given[0]}, {given[1]}" if len(given) == 2 else \
                 f"{given[0]}, {given[1]},{given[2]}"
-            raise RuntimeError(f"{kernel}: elements of output_size must be greater than "
-                               f"or equal to 0 but received {{{text}}}")
+            raise RuntimeError(f"{kernel}: elements of output_size must be greater "
+                               f"than or equal to 0 but received {{{text}}}")
     for a in range(1 if x.rank == dims + 2 else 0, x.rank):
         if x.sizes[a] == 0:
             where = op if not mean else kernel
             raise RuntimeError(
                 f"{where}(): Expected input to have non-zero size for non-batch "
-                f"dimensions, but input has sizes {sizes_text(x)} with dimension {a} being "
-                "empty")
+                f"dimensions, but input has sizes {sizes_text(x)} with dimension {a} "
+                "being empty")
     for a in range(dims):
         if sizes[first + a] < 0:
             shape = [sizes[i] for i in range(x.rank)]
@@ -81,14 +83,15 @@ cdef object pooled_adaptively(Tensor x, object output_size, int dims, str op, bi
     memset(&w, 0, sizeof(Windows))
     w.dims = dims
     w.adaptive = True
-    if dims > 1 and isinstance(output_size, (tuple, list)) and x.rank <= len(output_size):
+    if (dims > 1 and isinstance(output_size, (tuple, list))
+            and x.rank <= len(output_size)):
         raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     if x.rank not in (dims + 1, dims + 2):
         if dims == 1:
             check_pool_rank(x, 1, op)
         colon = "" if mean else ":"
-        raise RuntimeError(f"{op}(): Expected {dims + 1}D or {dims + 2}D tensor, but got"
-                           f"{colon} {sizes_text(x)}")
+        raise RuntimeError(f"{op}(): Expected {dims + 1}D or {dims + 2}D tensor, but "
+                           f"got{colon} {sizes_text(x)}")
     read_outputs(x, output_size, &w, sizes, op)
     check_adaptive(x, dims, sizes, op, mean)
     if not is_float(x.code):

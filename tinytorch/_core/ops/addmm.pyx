@@ -8,12 +8,12 @@ from tinytorch._core.autograd cimport (
 from tinytorch._core.executor cimport copy_into
 from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport c_add, c_mul, c_mul_number
+from tinytorch._core.ops.bmm cimport c_bmm, c_outer, product_code, product_into
 from tinytorch._core.ops.copies cimport c_to
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, as_tensor, deliver, same_device, take_result)
 from tinytorch._core.ops.gemm cimport c_mm
-from tinytorch._core.ops.matmul cimport (
-    c_bmm, c_outer, cpp_type, product_code, product_into, refuse_bool)
+from tinytorch._core.ops.matmul cimport cpp_type, refuse_bool
 from tinytorch._core.ops.shape cimport (
     c_expand, c_permute, c_reshape, c_squeeze, c_unsqueeze)
 from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, empty_beside, size_of
@@ -103,8 +103,8 @@ cdef int check_target(Tensor x, list shape) except -1:
     """An in-place form does not grow its tensor."""
     if list(size_of(x)) != shape:
         raise RuntimeError(
-            f"Bad in-place call: input tensor size {list(size_of(x))} and output tensor "
-            f"size {shape} should match")
+            f"Bad in-place call: input tensor size {list(size_of(x))} and output "
+            f"tensor size {shape} should match")
     return check_inplace(x)
 
 
@@ -254,7 +254,6 @@ cdef Tensor added_outer(Tensor x, Tensor a, Tensor b, object beta, object alpha)
 
 
 # ---- what Python sees ----
-
 
 
 def addmm(Tensor input not None, Tensor mat1 not None, Tensor mat2 not None, *, beta=1,

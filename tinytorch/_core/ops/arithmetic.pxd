@@ -30,4 +30,3 @@ cdef object call_into(str name, Tensor x, object other, OfTensors tensors,
                       OfNumber number)
 # Hangs y, made from a and b (or None), into the graph; `into` says whether in place.
 cdef Tensor linked(Node node, Tensor y, Tensor a, Tensor b, Tensor into)
-

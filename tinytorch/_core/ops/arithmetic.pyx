@@ -1,23 +1,21 @@
 """Sums, differences, products, quotients and remainders, and their operators.
 
-Every op has two forms, over two tensors and over a tensor and a Python number; `operate`
-chooses.  In place, `into` is the tensor that is written.
+Every op has two forms, over two tensors and over a tensor and a Python number;
+`operate` chooses.  In place, `into` is the tensor that is written.
 """
 
-from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
     Node, attach, check_inplace, gradient_ops, link_fitted, needs_grad, needs_grad2,
     new_node, rebase, save, saved, send, wants)
 from tinytorch._core.executor cimport (
-    OUT_BOOL, Driver, Kernel, Scalar, View, copy_new, fill_new, pointwise, register_kernel,
-    run, view_of)
+    OUT_BOOL, Driver, Kernel, Scalar, View, copy_new, fill_new, pointwise,
+    register_kernel, run, view_of)
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, PROMOTE_FLOAT, TAKES_ALPHA, TRUTH, Number, as_number, binary,
     code_with_number, code_with_tensor, deliver, number_of_float, number_of_int, unary)
-from tinytorch._core.storage cimport CPU
 from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, empty_like, operators
-from tinytorch._core.types cimport BOOL, BOOLS, FLOATS, I64, dtype_of, is_float
+from tinytorch._core.types cimport BOOL, BOOLS, FLOATS, is_float
 
 __all__ = ["add", "sub", "subtract", "rsub", "mul", "multiply", "div", "divide",
            "true_divide", "floor_divide", "remainder", "fmod", "neg", "negative",
@@ -92,8 +90,8 @@ cdef object operate_into(object x, object b, OfTensors tensors, OfNumber number)
 
 
 cdef int refuse_operand(str name, object other) except -1:
-    raise TypeError(f"{name}(): argument 'other' (position 2) must be Tensor or Number, "
-                    f"not {type(other).__name__}")
+    raise TypeError(f"{name}(): argument 'other' (position 2) must be Tensor or "
+                    f"Number, not {type(other).__name__}")
 
 
 cdef object call(str name, object x, object other, OfTensors tensors, OfNumber number,
@@ -139,7 +137,8 @@ cdef Tensor linked(Node node, Tensor y, Tensor a, Tensor b, Tensor into):
 cdef object one = 1  # the default of alpha, recognised by identity
 
 
-cdef int check_alpha(Tensor a, Tensor b, const Number* n, const Number* alpha) except -1:
+cdef int check_alpha(Tensor a, Tensor b, const Number* n,
+                     const Number* alpha) except -1:
     cdef int code = code_with_number(a, n) if b is None else code_with_tensor(a, b)
     if alpha.category == FLOATS and not is_float(code):
         raise RuntimeError("For integral input tensors, argument alpha must not be a "
@@ -153,12 +152,12 @@ cdef int check_sub(Tensor a, Tensor b, const Number* n) except -1:
     """PyTorch has no difference of truth values."""
     if a.code == BOOL and (n.category == BOOLS if b is None else b.code == BOOL):
         raise RuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use "
-            "the `^` or `logical_xor()` operator instead.")
+            "Subtraction, the `-` operator, with two bool tensors is not supported. "
+            "Use the `^` or `logical_xor()` operator instead.")
     if a.code == BOOL or (n.category == BOOLS if b is None else b.code == BOOL):
         raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you "
-            "are trying to invert a mask, use the `~` or `logical_not()` operator "
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If "
+            "you are trying to invert a mask, use the `~` or `logical_not()` operator "
             "instead.")
     return 0
 

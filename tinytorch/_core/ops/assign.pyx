@@ -7,8 +7,8 @@ from libc.math cimport isinf, isnan
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, grad_mode, inference_mode, link, link_fitted,
-    needs_grad, new_node, rebase, send, wants)
+    Node, attach, check_history, check_inplace, grad_mode, inference_mode, link,
+    link_fitted, needs_grad, new_node, rebase, send, wants)
 from tinytorch._core.executor cimport copy_into, fill_with
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, broadcast_with, number_of_int)
@@ -227,7 +227,6 @@ cdef int copy_backward(Node node, Tensor gy) except -1:
 def copy_(Tensor self not None, src, non_blocking=False):
     """Write the elements of `src`, broadcast and cast, into this tensor."""
     cdef Number n
-    cdef Tensor x
     if isinstance(src, Tensor):
         return c_copy_(self, <Tensor>src)
     if not as_number(src, &n):
@@ -247,7 +246,7 @@ cdef int forget(Node node, Tensor gy) except -1:
 
 cdef Tensor c_fill_(Tensor y, const Number* n):
     cdef Node node
-    check_inplace(y)
+    check_history(y)
     check_range(n, y.code)
     node = overwriting(y, None, forget, b"FillBackward2")
     fill_number(y, n)
@@ -262,7 +261,7 @@ cdef Tensor fill_from(Tensor y, Tensor value):
     if value.rank != 0:
         raise RuntimeError("fill_ only supports 0-dimension value tensor but got "
                            f"tensor with {value.rank} dimensions.")
-    check_inplace(y)
+    check_history(y)
     node = overwriting(y, value, copy_backward, b"FillBackward3")
     if value.storage == y.storage:
         value = c_clone(value)
@@ -303,7 +302,7 @@ def fill(Tensor input not None, value):
 def zero_(Tensor self not None):
     """Set all elements to zero."""
     cdef Node node
-    check_inplace(self)
+    check_history(self)
     node = overwriting(self, None, forget, b"ZeroBackward0")
     fill_with(self, 0, 0)
     if node is not None:
@@ -332,7 +331,7 @@ cdef int fill_diagonals(Tensor x, const Number* n, bint wrap) except -1:
 
 cdef Tensor diagonal_filled(Tensor x, const Number* n, bint wrap):
     cdef Node node
-    check_inplace(x)
+    check_history(x)
     check_range(n, x.code)
     node = overwriting(x, None, fill_diagonal_backward, b"FillDiagonalBackward0")
     if node is not None:

@@ -4,7 +4,8 @@ Forward and backward are one kernel call each, which keep no score of a pair; wh
 graph is recorded in the backward pass, the same is made of ops.
 """
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.math cimport sqrt
+from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
     Node, attach, grad_mode, link, needs_grad, new_node, save, save_output, saved, send,
@@ -15,7 +16,7 @@ from tinytorch._core.executor cimport (
     view_of)
 from tinytorch._core.ops.arithmetic cimport c_add, c_mul, c_mul_number, c_sub
 from tinytorch._core.ops.compare cimport c_gt_number, c_lt_number
-from tinytorch._core.ops.matmul cimport c_bmm
+from tinytorch._core.ops.bmm cimport c_bmm
 from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.select cimport c_where_number
@@ -24,7 +25,7 @@ from tinytorch._core.ops.shape cimport (
 from tinytorch._core.ops.softmax cimport c_softmax
 from tinytorch._core.tensor cimport Tensor, empty_beside, over_storage
 from tinytorch._core.threads cimport parallel_for
-from tinytorch._core.types cimport BF16, BOOL, F16, F32, compute_of
+from tinytorch._core.types cimport BF16, BOOL, F16, F32, compute_of, is_float
 
 __all__ = []
 
@@ -249,6 +250,26 @@ cdef int by_composition(Node node, Tensor gy) except -1:
     if wants(node, 2):
         send(node, 2, for_groups(c_bmm(p, True, gy, False), groups))
     return 0
+
+
+def _plain_attention(Tensor query not None, Tensor key not None, Tensor value not None,
+                     bint causal, scale, bint groups):
+    """Return the attention of 4-d tensors without a mask, or None if something is amiss
+    or has to be broadcast: the commonest case, without the cost of all checks.
+    """
+    cdef Tensor q = query, k = key, v = value
+    cdef double factor
+    if (q.rank != 4 or k.rank != 4 or v.rank != 4 or q.code != k.code or q.code
+        != v.code
+            or not is_float(q.code) or q.sizes[0] != k.sizes[0]
+            or q.sizes[0] != v.sizes[0] or k.sizes[1] != v.sizes[1]
+            or k.sizes[2] != v.sizes[2] or q.sizes[3] != k.sizes[3] or q.sizes[3] == 0):
+        return None
+    if q.sizes[1] != k.sizes[1] and (
+            not groups or k.sizes[1] == 0 or q.sizes[1] % k.sizes[1]):
+        return None
+    factor = 1 / sqrt(<double>q.sizes[3]) if scale is None else scale
+    return c_attention(q, k, v, None, causal, factor)
 
 
 def _attention(Tensor query not None, Tensor key not None, Tensor value not None, mask,

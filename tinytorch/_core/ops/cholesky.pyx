@@ -4,19 +4,20 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
 from tinytorch._core.autograd cimport (
-    Node, attach, link, needs_grad, needs_grad2, new_node, save, save_output, saved, send,
-    wants)
+    Node, attach, link, needs_grad, needs_grad2, new_node, save, save_output, saved,
+    send, wants)
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
 from tinytorch._core.lapack cimport ensure_lapack, potrf, potri, potrs
 from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport c_add, c_mul_number, c_neg
+from tinytorch._core.ops.bmm cimport batch_shape, c_bmm, c_mT
 from tinytorch._core.ops.elementwise cimport deliver
-from tinytorch._core.ops.matmul cimport c_bmm, c_mT
 from tinytorch._core.ops.matrices cimport (
-    batch_element, check_floats, check_square, columns, columnwise, cols_of, each_matrix,
-    expand_batch, first_failure, lead, part, per_matrix, raise_failure, refuse_kernel,
+    batch_element, check_floats, check_square, columns, columnwise, cols_of,
+    each_matrix, first_failure, lead, part, per_matrix, raise_failure, refuse_kernel,
     results, rows_of, with_batch)
+from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.ops.triangular cimport c_solve_triangular
 from tinytorch._core.return_types import named_result
@@ -155,8 +156,8 @@ cdef int check_positive(Tensor info, str op) except -1:
     if failure:
         raise_failure(
             f"{op}: {batch_element(info, failure)}The factorization could not be "
-            "completed because the input is not positive-definite (the leading minor of "
-            f"order {failure & 0xffffffff} is not positive-definite).")
+            "completed because the input is not positive-definite (the leading minor "
+            f"of order {failure & 0xffffffff} is not positive-definite).")
     return 0
 
 
@@ -171,7 +172,7 @@ def cholesky(Tensor A not None, *, upper=False, out=None):
 
 
 def cholesky_ex(Tensor A not None, *, upper=False, check_errors=False, out=None):
-    """Return (L, info): like `cholesky`, but what is not positive definite is reported."""
+    """Return (L, info): as `cholesky`, but failures are reported, not raised."""
     cdef tuple y = cholesky_checked(A, upper)
     if check_errors:
         check_positive(y[1], "linalg.cholesky_ex")
@@ -251,7 +252,7 @@ def cholesky_solve(Tensor input not None, Tensor L not None, upper=False, *, out
             "Expected b and A to have the same dtype, but found b of type "
             f"{dtype_word(input.code)} and A of type {dtype_word(L.code)} instead.")
     refuse_kernel("cholesky_solve_cpu", L)
-    r = expand_batch(input, L, batch)
+    r = batch_shape(input, L, batch)
     return deliver(c_cholesky_solve(with_batch(input, r, batch),
                                     with_batch(L, r, batch), upper), out)
 

@@ -18,3 +18,7 @@ cdef Tensor c_conv(Tensor x, Tensor w, Tensor b, const int64_t* sizes, const Ste
 cdef Tensor c_conv_input(Tensor y, Tensor w, Tensor b, const int64_t* sizes,
                          const Steps* s)
 cdef Tensor c_conv_weight(Tensor y, Tensor x, const int64_t* sizes, const Steps* s)
+
+cdef inline int64_t kernel_reach(int64_t kernel, int64_t dilation) noexcept:
+    """Elements from the first to the last that a kernel covers."""
+    return dilation * (kernel - 1) + 1

@@ -1,19 +1,19 @@
 """Casts and moves: to(), float(), long(), cpu(), type() and their kin."""
 
-from libc.stdint cimport int64_t
-
 from tinytorch._core.autograd cimport (
-    Node, attach, gradient_ops, grad_mode, link, link_fitted, new_node, send)
+    Node, attach, grad_mode, link, link_fitted, new_node, send)
 from tinytorch._core.executor cimport copy_new
-from tinytorch._core.ops.shape cimport c_to, contiguous, copy_preserved
+from tinytorch._core.ops.shape cimport contiguous, copy_preserved
 from tinytorch._core.storage cimport CPU, CUDA, META
 from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, empty, operators
 from tinytorch._core.types cimport (
-    BF16, BOOL, F16, F32, F64, I16, I32, I64, I8, U8, dtype, dtype_of, is_float,
-    parse_device, parse_dtype)
+    BF16, BOOL, F16, F32, F64, I16, I32, I64, I8, U8, is_float, parse_device,
+    parse_dtype)
 from tinytorch._core.types cimport device as device_class
+from tinytorch._core.types cimport dtype as dtype_class
 
-METHODS = ["to", "type", "type_as", "float", "double", "half", "bfloat16", "long", "int",
+METHODS = ["to", "type", "type_as", "float", "double", "half", "bfloat16", "long",
+           "int",
            "short", "char", "byte", "bool", "cpu", "cuda", "pin_memory", "is_pinned"]
 
 
@@ -75,18 +75,18 @@ operators.to_host = <object (*)(Tensor)>to_host
 
 cdef int read_target(tuple args, dict kwargs, dict target) except -1:
     """Sort to()'s arguments into dtype, device, non_blocking, copy, memory_format."""
-    cdef int n = len(args), at = 0, k
+    cdef int n = len(args), at = 0
     cdef tuple rest = ("non_blocking", "copy")
     if n:
         first = args[0]
         at = 1
-        if isinstance(first, dtype):
+        if isinstance(first, dtype_class):
             target["dtype"] = first
         elif isinstance(first, Tensor):
             target["dtype"], target["device"] = first.dtype, first.device
         elif first is None or isinstance(first, (str, device_class, int)):
             target["device"] = first
-            if n > 1 and (args[1] is None or isinstance(args[1], dtype)):
+            if n > 1 and (args[1] is None or isinstance(args[1], dtype_class)):
                 target["dtype"] = args[1]
                 at = 2
         else:
@@ -94,7 +94,7 @@ cdef int read_target(tuple args, dict kwargs, dict target) except -1:
     if n - at > 2:
         raise_arguments(args, kwargs)
     for value in args[at:]:
-        if not isinstance(value, (bool, int)) or isinstance(value, dtype):
+        if not isinstance(value, (bool, int)) or isinstance(value, dtype_class):
             raise_arguments(args, kwargs)
         target[rest[0]] = value
         rest = rest[1:]
@@ -109,16 +109,17 @@ cdef int read_target(tuple args, dict kwargs, dict target) except -1:
 
 
 cdef int raise_arguments(tuple args, dict kwargs) except -1:
-    names = ", ".join(["torch.dtype" if isinstance(a, dtype) else type(a).__name__
+    names = ", ".join(["torch.dtype" if isinstance(a, dtype_class) else type(a).__name__
                        for a in args] + [f"{k}={type(v).__name__}"
                                          for k, v in kwargs.items()])
     raise TypeError(
         f"to() received an invalid combination of arguments - got ({names}), but "
-        "expected one of:\n * (torch.device device = None, torch.dtype dtype = None, bool "
-        "non_blocking = False, bool copy = False, *, torch.memory_format memory_format = "
-        "None)\n * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, "
-        "torch.memory_format memory_format = None)\n * (Tensor tensor, bool non_blocking "
-        "= False, bool copy = False, *, torch.memory_format memory_format = None)\n")
+        "expected one of:\n * (torch.device device = None, torch.dtype dtype = None, "
+        "bool non_blocking = False, bool copy = False, *, torch.memory_format "
+        "memory_format = None)\n * (torch.dtype dtype, bool non_blocking = False, bool "
+        "copy = False, *, torch.memory_format memory_format = None)\n * (Tensor "
+        "tensor, bool non_blocking = False, bool copy = False, *, torch.memory_format "
+        "memory_format = None)\n")
 
 
 def to(Tensor self not None, *args, **kwargs):
@@ -131,8 +132,8 @@ def to(Tensor self not None, *args, **kwargs):
     cdef int code, place = self.storage.device, index = self.storage.index
     cdef bint copy
     cdef Tensor y
-    if len(args) == 1 and not kwargs and type(args[0]) is dtype:
-        return converted(self, (<dtype>args[0]).code, False)
+    if len(args) == 1 and not kwargs and type(args[0]) is dtype_class:
+        return converted(self, (<dtype_class>args[0]).code, False)
     target = {}
     read_target(args, kwargs, target)
     code = parse_dtype(target.get("dtype"), self.code)

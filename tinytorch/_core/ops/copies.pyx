@@ -3,8 +3,8 @@
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, gradient_ops, grad_mode, inference_mode, link, link_fitted, needs_grad,
-    new_node, send)
+    Node, attach, gradient_ops, grad_mode, inference_mode, link, link_fitted,
+    needs_grad, new_node, send)
 from tinytorch._core.executor cimport copy_new, fill_new
 from tinytorch._core.tensor cimport (
     DETACHED_VIEW, INFERENCE, REQUIRES_GRAD, Tensor, alias, empty_as, empty_beside,

@@ -33,7 +33,7 @@ cdef int check_layout(object layout, object pin_memory) except -1:
 
 cdef Tensor make(int rank, const int64_t* sizes, object dtype, object device,
                  object layout, object pin_memory, int code):
-    cdef int index = 0, i
+    cdef int index = 0
     cdef int place = parse_device(device, &index)
     cdef Tensor y
     if layout is not None or pin_memory:
@@ -187,8 +187,8 @@ cdef int fill_checked(Tensor y, const Number* n) except -1:
     if not fits:
         raise RuntimeError(
             f"value cannot be converted to type {c_names[code]} without overflow")
-    fill_new(y, f, (f != 0 if n.category == FLOATS else n.i != 0) if code == BOOL
-              else n.i)
+    fill_new(y, f,
+             n.i if code != BOOL else f != 0 if n.category == FLOATS else n.i != 0)
     return 0
 
 
@@ -197,7 +197,8 @@ cdef tuple c_names = ("float", "double", "c10::Half", "c10::BFloat16", "int64_t"
 
 
 cdef bint in_range(int code, int64_t value) noexcept:
-    """Whether an integer dtype holds the value; uint8 lets negative ones wrap around."""
+    """Whether an integer dtype holds the value;
+    uint8 lets negative ones wrap around."""
     cdef int64_t top
     if code == I64:
         return True
@@ -220,10 +221,11 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None,
     cdef Tensor y
     cdef int rank
     if not isinstance(size, (tuple, list)):
-        raise TypeError("full(): argument 'size' (position 1) must be tuple of ints, not "
-                        f"{type(size).__name__}")
+        raise TypeError("full(): argument 'size' (position 1) must be tuple of ints, "
+                        f"not {type(size).__name__}")
     rank = factory_sizes("full", (size,), None, sizes)
-    if isinstance(fill_value, Tensor) and dtype is None and not (<Tensor>fill_value).rank:
+    if (isinstance(fill_value, Tensor) and dtype is None
+            and not (<Tensor>fill_value).rank):
         dtype = fill_value.dtype
     read_number(fill_value, &n, "full(): argument 'fill_value' (position 2)")
     if dtype is None:
@@ -258,8 +260,8 @@ def ones_like(Tensor input not None, *, dtype=None, layout=None, device=None,
     return finish(y, requires_grad)
 
 
-def full_like(Tensor input not None, fill_value, *, dtype=None, layout=None, device=None,
-              pin_memory=False, requires_grad=False, memory_format=None):
+def full_like(Tensor input not None, fill_value, *, dtype=None, layout=None,
+              device=None, pin_memory=False, requires_grad=False, memory_format=None):
     """Return a tensor of the input's shape, dtype and device filled with a number."""
     cdef Number n
     cdef Tensor y = make_like(input, dtype, device, layout, pin_memory, memory_format)
@@ -356,7 +358,8 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None,
 def new_empty_strided(Tensor self not None, size, stride, *, dtype=None, layout=None,
                       device=None, pin_memory=False, requires_grad=False):
     """Return an unset tensor with the given strides and self's dtype and device."""
-    return finish(strided(size, stride, dtype, self.device if device is None else device,
+    return finish(strided(size, stride, dtype,
+                          self.device if device is None else device,
                           layout, pin_memory, self.code), requires_grad)
 
 
@@ -374,9 +377,9 @@ def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=Non
     for i in range(n):
         if not 0 <= physical_layout[i] < n:
             raise RuntimeError(
-                f"Dimension out of range (expected to be between 0 and {n - 1}, but got "
-                f"{physical_layout[i]} at index {i}).  NB: negative dims not currently "
-                "supported; file an issue if you want it.")
+                f"Dimension out of range (expected to be between 0 and {n - 1}, but "
+                f"got {physical_layout[i]} at index {i}).  NB: negative dims not "
+                "currently supported; file an issue if you want it.")
     if len(set(physical_layout)) != n:
         raise RuntimeError("Duplicate dim not allowed")
     for d in reversed(physical_layout):

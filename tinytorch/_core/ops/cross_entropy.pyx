@@ -7,21 +7,20 @@ smoothing and the shape; class probabilities are a composition.
 from libc.stdint cimport int64_t, uint64_t
 
 from tinytorch._core.autograd cimport (
-    Backward, Node, attach, grad_mode, link, needs_grad, new_node, save, saved, send,
-    swap_grad_mode)
+    Node, attach, grad_mode, link, needs_grad, new_node, save, saved, send)
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, tt_parallel_for,
     view_of)
 from tinytorch._core.ops.arithmetic cimport (
     c_add_number, c_div_number, c_mul, c_mul_number, c_neg, c_sub)
-from tinytorch._core.ops.loss cimport MEAN, NONE, SUM, read_reduction, reduce_loss
+from tinytorch._core.ops.loss cimport NONE, SUM, read_reduction
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.shape cimport (
-    c_permute, c_to, c_unsqueeze, c_view, contiguous, dtype_word, ones_like)
+    c_to, c_unsqueeze, c_view, contiguous, dtype_word, ones_like)
 from tinytorch._core.ops.softmax cimport c_log_softmax, c_softmax
 from tinytorch._core.storage cimport CPU
 from tinytorch._core.tensor cimport (
-    REQUIRES_GRAD, Tensor, data, empty_beside, empty_like, same_shape, size_of)
+    Tensor, data, empty_beside, empty_like, same_shape, size_of)
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
     BF16, F16, F32, I64, MAX_DIMS, U8, compute_of, is_float)
@@ -65,7 +64,6 @@ cdef double softmax_flops(const KernelCall* call) noexcept nogil:
 cdef int check_classes(Tensor x, Tensor target, Tensor weight) except -1:
     """Raise as PyTorch does, in its order."""
     cdef int64_t classes
-    cdef int d
     if x.rank < 1:
         raise ValueError(f"Expected 1 or more dimensions (got {x.rank})")
     if x.rank != 1 and (target.rank == 0 or x.sizes[0] != target.sizes[0]):
@@ -131,39 +129,18 @@ cdef int refuse_class(Tensor target, int64_t classes, int64_t ignored) except -1
 
 # ---- class numbers ----
 
-cdef Tensor with_classes_last(Tensor x):
-    """(N, C, d1, ...) as contiguous (N, d1, ..., C), outside any graph."""
-    cdef int[MAX_DIMS] dims
-    cdef bint mode
+cdef int put_scalars(Scalar* s, Tensor x, int64_t ignored, int64_t reduction,
+                     double smoothing) noexcept:
     cdef int d
-    if x.rank <= 2:
-        return contiguous(x)
-    dims[0] = 0
-    for d in range(1, x.rank - 1):
-        dims[d] = d + 1
-    dims[x.rank - 1] = 1
-    mode = swap_grad_mode(False)
-    try:
-        return contiguous(c_permute(x, dims))
-    finally:
-        swap_grad_mode(mode)
-
-
-cdef Tensor with_classes_second(Tensor x):
-    """The way back."""
-    cdef int[MAX_DIMS] dims
-    cdef bint mode
-    cdef int d
-    if x.rank <= 2:
-        return x
-    dims[0], dims[1] = 0, x.rank - 1
+    s[0].i = x.sizes[0 if x.rank == 1 else 1]
+    s[1].i = ignored
+    s[2].i = reduction
+    s[3].f = smoothing
+    s[4].i = 1
     for d in range(2, x.rank):
-        dims[d] = d - 1
-    mode = swap_grad_mode(False)
-    try:
-        return contiguous(c_permute(x, dims))
-    finally:
-        swap_grad_mode(mode)
+        s[4].i *= x.sizes[d]
+    s[4].i = max(s[4].i, 1)
+    return 0
 
 
 cdef Tensor class_loss(bint logits, Tensor x, Tensor target, Tensor weight,
@@ -201,7 +178,7 @@ cdef Tensor class_loss_forward(Node node, bint logits, Tensor x, Tensor target,
                                Tensor weight, int reduction, int64_t ignored,
                                double smoothing):
     cdef View[5] v
-    cdef Scalar[4] s
+    cdef Scalar[5] s
     cdef int64_t numbers = 1 + 3 * target.count
     cdef Tensor state = empty_beside(x, 1, &numbers, x.code)
     cdef Tensor y
@@ -209,11 +186,8 @@ cdef Tensor class_loss_forward(Node node, bint logits, Tensor x, Tensor target,
         y = empty_beside(x, target.rank, target.sizes, x.code)
     else:
         y = empty_beside(x, 0, NULL, x.code)
-    s[0].i = x.sizes[0 if x.rank == 1 else 1]
-    s[1].i = ignored
-    s[2].i = reduction
-    s[3].f = smoothing
-    x = with_classes_last(x)
+    put_scalars(s, x, ignored, reduction, smoothing)
+    x = contiguous(x)
     view_of(&v[0], y)
     view_of(&v[1], state)
     view_of(&v[2], x)
@@ -222,7 +196,7 @@ cdef Tensor class_loss_forward(Node node, bint logits, Tensor x, Tensor target,
         weight = contiguous(weight)
         view_of(&v[4], weight)
     try:
-        run(CROSS_ENTROPY if logits else NLL, v, 4 if weight is None else 5, 2, s, 4,
+        run(CROSS_ENTROPY if logits else NLL, v, 4 if weight is None else 5, 2, s, 5,
             compute_of[x.code], y.storage.device)
     except IndexError:
         if y.storage.device == CPU:
@@ -236,16 +210,13 @@ cdef Tensor class_loss_forward(Node node, bint logits, Tensor x, Tensor target,
 cdef Tensor backward_call(Kernel* kernel, Node node, Tensor gy, Tensor x):
     """The gradient of x, of x's shape, without a graph."""
     cdef View[6] v
-    cdef Scalar[4] s
+    cdef Scalar[5] s
     cdef Tensor target = saved(node, 1), state = saved(node, 3), weight = None, gx
     if node.s2 is not None:
         weight = contiguous(saved(node, 2))
         view_of(&v[5], weight)
-    s[0].i = x.sizes[0 if x.rank == 1 else 1]
-    s[1].i = node.i2
-    s[2].i = node.i1
-    s[3].f = node.f0
-    x = with_classes_last(x)
+    put_scalars(s, x, node.i2, node.i1, node.f0)
+    x = contiguous(x)
     gy = contiguous(gy)
     gx = empty_like(x)
     view_of(&v[0], gx)
@@ -253,15 +224,15 @@ cdef Tensor backward_call(Kernel* kernel, Node node, Tensor gy, Tensor x):
     view_of(&v[2], state)
     view_of(&v[3], target)
     view_of(&v[4], gy)
-    run(kernel, v, 5 if weight is None else 6, 1, s, 4, compute_of[x.code],
+    run(kernel, v, 5 if weight is None else 6, 1, s, 5, compute_of[x.code],
         x.storage.device)
-    return with_classes_second(gx)
+    return gx
 
 
 cdef int class_loss_backward(Node node, Tensor gy) except -1:
     """dl = sum(q) softmax(x) dx - q dx for logits, -q dx for log-probabilities, where q
     is what the weights and the smoothing make of the class"""
-    cdef bint logits = node.i0, mode
+    cdef bint logits = node.i0
     cdef Tensor x = saved(node, 0), q
     cdef int dim = 0 if x.rank == 1 else 1
     if not grad_mode():

@@ -1,4 +1,5 @@
-"""Tensors from Python data: numbers, lists, NumPy arrays, buffers; and back to NumPy."""
+"""Tensors from Python data: numbers, lists, NumPy arrays, buffers;
+and back to NumPy."""
 
 from cpython.buffer cimport (
     PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer)
@@ -16,8 +17,9 @@ from tinytorch._core.storage cimport CPU, Storage, adopt, release
 from tinytorch._core.tensor cimport (
     INFERENCE, REQUIRES_GRAD, Tensor, become, operators, over_storage)
 from tinytorch._core.types cimport (
-    BF16, BOOL, F16, F32, F64, I16, I32, I64, I8, MAX_DIMS, U8, dtype,
+    BF16, BOOL, F16, F32, F64, I16, I32, I64, I8, MAX_DIMS, U8,
     get_default_dtype_code, itemsize, parse_device, parse_dtype)
+from tinytorch._core.types cimport dtype as dtype_class
 
 import warnings
 from sys import modules
@@ -85,12 +87,12 @@ cdef Tensor over_array(object array):
                 raise ValueError(
                     "At least one stride in the given numpy array is negative, and "
                     "tensors with negative strides are not currently supported. (You "
-                    "can probably work around this by making a copy of your array  with "
-                    "array.copy().) ")
+                    "can probably work around this by making a copy of your array  "
+                    "with array.copy().) ")
             if strides[d] * buffer.itemsize != buffer.strides[d]:
                 raise ValueError(
-                    "given numpy array strides not a multiple of the element byte size. "
-                    "Copy the numpy array to reallocate the memory.")
+                    "given numpy array strides not a multiple of the element byte "
+                    "size. Copy the numpy array to reallocate the memory.")
             if sizes[d] == 1 or strides[d] < 0:  # NumPy leaves these to chance
                 strides[d] = max(strides[d], 1)
             if buffer.len:
@@ -174,7 +176,8 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
         if n > 0 and start + n * size > length:
             raise ValueError(
                 f"requested buffer length ({n} * {size} bytes) after offset ({start} "
-                f"bytes) must not be greater than actual buffer length ({length} bytes)")
+                f"bytes) must not be greater than actual buffer length ({length} "
+                "bytes)")
         if n < 0:
             if (length - start) % size:
                 raise ValueError(
@@ -185,10 +188,10 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
             warnings.warn(
                 "The given buffer is not writable, and PyTorch does not support "
                 "non-writable tensors. This means you can write to the underlying "
-                "(supposedly non-writable) buffer using the tensor. You may want to copy "
-                "the buffer to protect its data or make it writable before converting it "
-                "to a tensor. This type of warning will be suppressed for the rest of "
-                "this program.", UserWarning, stacklevel=2)
+                "(supposedly non-writable) buffer using the tensor. You may want to "
+                "copy the buffer to protect its data or make it writable before "
+                "converting it to a tensor. This type of warning will be suppressed "
+                "for the rest of this program.", UserWarning, stacklevel=2)
         storage = adopt(<char*>b.buf + start, n * size, owner)
         y = over_storage(storage, 1, &n, &stride, 0, code)
         release(storage)
@@ -200,8 +203,9 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
 # ---- from anything ----
 
 cdef Tensor taken(object value, int code):
-    """The data as a tensor: its own memory if it has any.  code -1: the data's dtype."""
-    if PyList_CheckExact(value) or PyFloat_CheckExact(value) or PyLong_CheckExact(value):
+    """The data as a tensor, over its own memory if it has any; code as elsewhere."""
+    if (PyList_CheckExact(value) or PyFloat_CheckExact(value)
+            or PyLong_CheckExact(value)):
         return from_sequence(value, code)
     if isinstance(value, Tensor):
         return <Tensor>value
@@ -348,7 +352,7 @@ def new(Tensor self not None, *args, device=None):
     return legacy(args, self.code, self.device if device is None else device)
 
 
-def of_dtype(dtype kind not None, tuple args not None, device=None):
+def of_dtype(dtype_class kind not None, tuple args not None, device=None):
     """Return what FloatTensor(...) and its kin make, given their dtype."""
     return legacy(args, kind.code, device)
 

@@ -11,8 +11,8 @@ from libc.string cimport memcpy
 from tinytorch._core.storage cimport CPU, CUDA, Storage, adopt, release
 from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, data, over_storage
 from tinytorch._core.types cimport (
-    BF16, BOOL, F16, F32, F64, I16, I32, I64, I8, MAX_DIMS, U8, dtype_of, is_float,
-    itemsize, parse_device)
+    BF16, BOOL, F16, F32, F64, I16, I32, I64, I8, MAX_DIMS, U8, is_float,
+    itemsize)
 
 __all__ = ["from_dlpack"]
 METHODS = ["__dlpack__", "__dlpack_device__"]
@@ -215,9 +215,9 @@ def from_dlpack(ext_tensor, *, device=None, copy=None):
         capsule = ext_tensor.__dlpack__()
     if not PyCapsule_IsValid(capsule, b"dltensor"):
         raise RuntimeError(
-            "from_dlpack received an invalid capsule. Note that DLTensor capsules can be "
-            "consumed only once, so you might have already constructed a tensor from it "
-            "once.")
+            "from_dlpack received an invalid capsule. Note that DLTensor capsules can "
+            "be consumed only once, so you might have already constructed a tensor "
+            "from it once.")
     managed = <DLManagedTensor*>PyCapsule_GetPointer(capsule, b"dltensor")
     owner = Foreign.__new__(Foreign)
     owner.managed = managed

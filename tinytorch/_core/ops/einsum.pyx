@@ -1,4 +1,4 @@
-"""Sums of products in Einstein's notation, made of diagonals, sums and batched products.
+"""Sums of products in Einstein's notation: diagonals, sums and batched products.
 
 Labels are numbers: 0-25 for A-Z, 26-51 for a-z, and from 52 on the dimensions of the
 ellipsis, aligned at the right.
@@ -8,9 +8,10 @@ from libc.stdint cimport int64_t, uint64_t
 
 from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport c_mul
+from tinytorch._core.ops.bmm cimport c_bmm
 from tinytorch._core.ops.copies cimport c_to
 from tinytorch._core.ops.elementwise cimport same_device
-from tinytorch._core.ops.matmul cimport c_bmm, refuse_bool
+from tinytorch._core.ops.matmul cimport refuse_bool
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.shape cimport c_permute, c_reshape, c_squeeze
 from tinytorch._core.ops.strided cimport c_diagonal
@@ -55,8 +56,9 @@ cdef list read_term(str equation, Py_ssize_t begin, Py_ssize_t end, str where,
                     + (f"but an ellipsis {dots} was already found" if dots
                        else "for which an ellipsis was already found"))
             if i + 2 >= end or equation[i + 1] != u"." or equation[i + 2] != u".":
-                raise RuntimeError(f"einsum(): found '.' for {where} that is not part of "
-                                   f"any ellipsis{' ' + dots if dots else ''}")
+                raise RuntimeError(
+                    f"einsum(): found '.' for {where} that is not part of any ellipsis"
+                    + (" " + dots if dots else ""))
             labels.append(ELLIPSIS)
             i += 3
         else:
@@ -118,8 +120,8 @@ cdef int check_rank(list term, int rank, int k) except -1:
             "given")
     if n > rank:
         raise RuntimeError(
-            f"einsum(): the number of subscripts in the equation ({n}) is more than the "
-            f"number of dimensions ({rank}) for operand {k}")
+            f"einsum(): the number of subscripts in the equation ({n}) is more than "
+            f"the number of dimensions ({rank}) for operand {k}")
     return rank - n if dots else 0
 
 
@@ -166,8 +168,8 @@ cdef list output_labels(list output, list operands, int dims):
             raise RuntimeError(f"einsum(): output subscript {letter(label)} does not "
                                "appear in the equation for any input operand")
         if stated.count(label) > 1:
-            raise RuntimeError(f"einsum(): output subscript {letter(label)} appears more "
-                               "than once in the output")
+            raise RuntimeError(f"einsum(): output subscript {letter(label)} appears "
+                               "more than once in the output")
     return stated
 
 
@@ -185,7 +187,6 @@ cdef class Term:                # a tensor and the labels of its dimensions
 cdef Tensor take_diagonals(Tensor x, list labels, int k):
     """Let each label stand once; the diagonals come last."""
     cdef int first, second
-    cdef Py_ssize_t i
     for label in list(labels):
         while labels.count(label) > 1:
             first = labels.index(label)
@@ -302,7 +303,7 @@ cdef Term multiply_elements(Term a, Term b, list batch, list left, list right):
 
 
 cdef tuple cheapest_pair(list terms, dict sizes):
-    """The two terms whose product costs least: all sizes that either has, multiplied."""
+    """The two terms whose product costs least: all sizes of either, multiplied."""
     cdef Py_ssize_t i, k
     cdef double cost, least = -1
     cdef tuple best = (0, 1)
@@ -378,15 +379,15 @@ cdef int check_operands(list operands) except -1:
         x = <Tensor?>operand
         same_device(first, x)
         if x.code != first.code:
-            raise RuntimeError(f"expected scalar type {dtype_word(first.code)} but found "
-                               f"{dtype_word(x.code)}")
+            raise RuntimeError(f"expected scalar type {dtype_word(first.code)} but "
+                               f"found {dtype_word(x.code)}")
         if len(operands) > 1:
             refuse_bool("bmm", x)
     return 0
 
 
 def einsum(*args):
-    """Return a sum of products, as an equation says it: "ij,jk->ik" multiplies matrices.
+    """Return a sum of products, as an equation says: "ij,jk->ik" multiplies matrices.
 
     Labels that the result does not name are summed over; without "->" it has those that
     occur once, in alphabetical order.  "..." stands for dimensions that broadcast.
@@ -401,8 +402,8 @@ def einsum(*args):
     cdef Tensor x
     if len(args) < 2:
         raise ValueError(
-            "einsum(): must specify the equation string and at least one operand, or at "
-            "least one operand and its subscripts list")
+            "einsum(): must specify the equation string and at least one operand, or "
+            "at least one operand and its subscripts list")
     if isinstance(args[0], Tensor):
         equation, operands = equation_of(args)
     else:

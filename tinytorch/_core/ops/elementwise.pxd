@@ -42,4 +42,5 @@ cdef int broadcast_with(int ndim, int64_t* shape, Tensor b) except -1
 cdef int same_device(Tensor a, Tensor b) except -1
 cdef Tensor as_tensor(object value, Tensor like)   # a number becomes a 0-d tensor
 cdef object deliver(Tensor y, object out)          # y, or out with y's values
-cdef Tensor take_result(Tensor x, Tensor y)        # x[...] = y with y's history: in-place
+# x[...] = y with y's history: in-place
+cdef Tensor take_result(Tensor x, Tensor y)

@@ -4,7 +4,6 @@ Rules of promotion: tensors with dimensions count most, then 0-d tensors, then P
 numbers; a weaker operand changes the dtype only if its category is higher.
 """
 
-cimport cython
 from cpython.bool cimport PyBool_Check
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_Check
@@ -12,17 +11,15 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, grad_mode, inference_mode, rebase)
+    Node, check_inplace, grad_mode, inference_mode, rebase)
 from tinytorch._core.executor cimport (
     OUT_BOOL, Kernel, Scalar, View, copy_into, fill_new, immediate, run, view_of)
-from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport (
-    INFERENCE, REQUIRES_GRAD, Tensor, empty, empty_as, empty_beside, is_contiguous, item,
+    INFERENCE, REQUIRES_GRAD, Tensor, empty, empty_as, empty_beside, is_contiguous,
     same_shape, set_sizes, size_of, wrote)
 from tinytorch._core.types cimport (
-    BOOL, BOOLS, COMPUTE_F32, COMPUTE_F64, COMPUTE_I64, F32, F64, FLOATS, I64, INTEGERS,
-    MAX_DIMS, category_of, compute_of, dtype_of, get_default_dtype_code, is_float,
-    itemsize, promote)
+    BOOL, BOOLS, COMPUTE_F32, COMPUTE_F64, F32, F64, FLOATS, I64, INTEGERS, MAX_DIMS,
+    category_of, compute_of, get_default_dtype_code, is_float, itemsize, promote)
 from tinytorch._core.storage cimport resize
 
 import warnings
@@ -160,8 +157,8 @@ cdef int check_target(Tensor into, int ndim, const int64_t* shape, int code) exc
             fits = fits and into.sizes[d] == shape[d]
     if not fits:
         raise RuntimeError(
-            f"output with shape {list(size_of(into))} doesn't match the broadcast shape "
-            f"{[shape[d] for d in range(ndim)]}")
+            f"output with shape {list(size_of(into))} doesn't match the broadcast "
+            f"shape {[shape[d] for d in range(ndim)]}")
     return check_cast(code, into.code)
 
 
@@ -173,7 +170,8 @@ cdef int check_cast(int code, int target) except -1:
     return 0
 
 
-cdef tuple scalar_types = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short",
+cdef tuple scalar_types = ("Float", "Double", "Half", "BFloat16", "Long", "Int",
+                           "Short",
                            "Char", "Byte", "Bool")
 
 
@@ -194,7 +192,8 @@ cdef inline Tensor target_of(Tensor into, Tensor like, int ndim, const int64_t* 
     return into
 
 
-cdef inline void put_number(View* v, Scalar* slot, const Number* n, int compute) noexcept:
+cdef inline void put_number(View* v, Scalar* slot, const Number* n,
+                            int compute) noexcept:
     """Make n an operand of a compute type."""
     cdef float single
     if compute == COMPUTE_F32:
@@ -388,7 +387,8 @@ cdef object deliver(Tensor y, object out):
 
 
 cdef int fit_out(Tensor target, int ndim, const int64_t* shape) except -1:
-    """Give an out= tensor the result's shape, with PyTorch's warning if it had another."""
+    """Give an out= tensor the result's shape,
+    with PyTorch's warning if it had another."""
     cdef int d
     cdef int64_t n = 1
     cdef bint same = target.rank == ndim
@@ -403,8 +403,8 @@ cdef int fit_out(Tensor target, int ndim, const int64_t* shape) except -1:
             f"{list(size_of(target))}, which does not match the required output shape "
             f"{[shape[d] for d in range(ndim)]}. This behavior is deprecated, and in a "
             "future PyTorch release outputs will not be resized unless they have zero "
-            "elements. You can explicitly reuse an out tensor t by resizing it, inplace,"
-            " to zero elements with t.resize_(0).", UserWarning, stacklevel=3)
+            "elements. You can explicitly reuse an out tensor t by resizing it, "
+            "inplace, to zero elements with t.resize_(0).", UserWarning, stacklevel=3)
     if target.offset + n * itemsize[target.code] > target.storage.nbytes:
         resize(target.storage, target.offset + n * itemsize[target.code])
     set_sizes(target, ndim, shape, NULL)

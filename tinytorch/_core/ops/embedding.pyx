@@ -14,7 +14,7 @@ from tinytorch._core.executor cimport (
     tt_parallel_for, view_of)
 from tinytorch._core.ops.arithmetic cimport c_div
 from tinytorch._core.ops.shape cimport (
-    c_reshape, c_to, contiguous, dtype_word, ones_like, read_sizes)
+    c_reshape, c_to, contiguous, dtype_word, ones_like)
 from tinytorch._core.tensor cimport (
     Tensor, empty_beside, is_contiguous, wrote)
 from tinytorch._core.threads cimport parallel_for

@@ -4,7 +4,8 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Node, attach, grad_mode, link, needs_grad, needs_grad2, new_node, save, saved, send, wants)
+    Node, attach, grad_mode, link, needs_grad, needs_grad2, new_node, save, saved, send,
+    wants)
 from tinytorch._core.blas cimport ensure_blas, gemm, wants_blas
 from tinytorch._core.executor cimport (
     TT_OK, Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
@@ -15,8 +16,7 @@ from tinytorch._core.ops.shape cimport c_reshape, c_to, contiguous
 from tinytorch._core.tensor cimport (
     REQUIRES_GRAD, Tensor, empty_beside, is_contiguous, size_of)
 from tinytorch._core.types cimport (
-    BF16, BOOL, COMPUTE_I64, F16, F32, F64, I64, MAX_DIMS, compute_of, dtype_of, is_float,
-    itemsize)
+    BF16, COMPUTE_I64, F16, F32, I64, MAX_DIMS, compute_of, is_float, itemsize)
 
 __all__ = []
 FUNCTIONAL = ["linear"]
@@ -46,7 +46,8 @@ cdef int gemm_driver(const KernelCall* call) noexcept nogil:
 
 cdef double gemm_flops(const KernelCall* call) noexcept nogil:
     cdef const View* a = &call.operand[1]
-    return 2.0 * call.operand[0].numel * (a.shape[0] if call.scalar[0].i else a.shape[1])
+    return 2.0 * call.operand[0].numel * (a.shape[0] if call.scalar[0].i
+                                          else a.shape[1])
 
 
 cdef int linear_driver(const KernelCall* call) noexcept nogil:
@@ -225,9 +226,9 @@ cdef int check_linear(Tensor x, Tensor w, Tensor b) except -1:
                                f"{dtype_words[b.code]} and {dtype_words[x.code]}")
         if w.rank == 2 and (b.rank > 1 or b.count != w.sizes[0]):
             raise RuntimeError(
-                f"The expanded size of the tensor ({w.sizes[0]}) must match the existing "
-                f"size ({b.sizes[b.rank - 1] if b.rank else 1}) at non-singleton "
-                f"dimension {x.rank - 1}.  Target sizes: "
+                f"The expanded size of the tensor ({w.sizes[0]}) must match the "
+                f"existing size ({b.sizes[b.rank - 1] if b.rank else 1}) at "
+                f"non-singleton dimension {x.rank - 1}.  Target sizes: "
                 f"{[x.sizes[i] for i in range(x.rank - 1)] + [w.sizes[0]]}.  Tensor "
                 f"sizes: {list(size_of(b))}")
     if x.storage.device != w.storage.device:
@@ -403,7 +404,8 @@ cdef int linear_backward_fused(Node node, Tensor gy) except -1:
     return 0
 
 
-def linear(Tensor input not None, Tensor weight not None, Tensor bias=None, *, out=None):
+def linear(Tensor input not None, Tensor weight not None, Tensor bias=None, *,
+           out=None):
     """Return ``input @ weight.T + bias``.
 
     Args:
@@ -412,5 +414,3 @@ def linear(Tensor input not None, Tensor weight not None, Tensor bias=None, *, o
         bias: (out_features) or None
     """
     return deliver(c_linear(input, weight, bias), out)
-
-

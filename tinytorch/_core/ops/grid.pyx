@@ -31,7 +31,8 @@ tt_parallel_for = parallel_for
 cdef Kernel* FORWARD = register_kernel("grid_sample", grid_sample_driver, NULL)
 cdef Kernel* BACKWARD = register_kernel(
     "grid_sample_backward", grid_sample_backward_driver, NULL)
-cdef Kernel* DOUBLE = register_kernel("grid_sample_double", grid_sample_double_driver, NULL)
+cdef Kernel* DOUBLE = register_kernel("grid_sample_double", grid_sample_double_driver,
+                                      NULL)
 
 
 cdef Tensor sampled(Tensor x, Tensor grid, int mode, int padding, bint align):
@@ -77,7 +78,8 @@ cdef int sampled_backward(Node node, Tensor gy) except -1:
     gx = narrowed(gx, x)
     ggrid = narrowed(ggrid, grid)
     if grad_mode():
-        again = new_node(twice_backward, b"GridSampler2DBackwardBackward0" if x.rank == 4
+        again = new_node(twice_backward,
+                         b"GridSampler2DBackwardBackward0" if x.rank == 4
                          else b"GridSampler3DBackwardBackward0")
         again.i0, again.i1, again.i2 = node.i0, node.i1, node.i2
         for k, tensor in enumerate((gy, x, grid)):
@@ -163,8 +165,8 @@ cdef int check(Tensor x, Tensor grid, int mode) except -1:
     same_device(x, grid)
     if x.rank and grid.rank and x.sizes[0] != grid.sizes[0]:
         raise RuntimeError(
-            "grid_sampler(): expected grid and input to have same batch size, but got input "
-            f"with sizes {sizes_text(x)} and grid with sizes {sizes_text(grid)}")
+            "grid_sampler(): expected grid and input to have same batch size, but got "
+            f"input with sizes {sizes_text(x)} and grid with sizes {sizes_text(grid)}")
     if x.rank not in (4, 5) or x.rank != grid.rank:
         raise RuntimeError(
             f"grid_sampler(): expected {wanted} input and grid with same number of "
@@ -172,15 +174,16 @@ cdef int check(Tensor x, Tensor grid, int mode) except -1:
             f"{sizes_text(grid)}")
     if grid.sizes[grid.rank - 1] != x.rank - 2:
         raise RuntimeError(
-            f"grid_sampler(): expected grid to have size {x.rank - 2} in last dimension, "
-            f"but got grid with sizes {sizes_text(grid)}")
+            f"grid_sampler(): expected grid to have size {x.rank - 2} in last "
+            f"dimension, but got grid with sizes {sizes_text(grid)}")
     for d in range(2, x.rank):
         if x.sizes[d] <= 0:
             raise RuntimeError(
-                "grid_sampler(): expected input to have non-empty spatial dimensions, but "
-                f"input has sizes {sizes_text(x)} with dimension {d} being empty")
+                "grid_sampler(): expected input to have non-empty spatial dimensions, "
+                f"but input has sizes {sizes_text(x)} with dimension {d} being empty")
     if mode == GRID_CUBIC and x.rank == 5:
-        raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
+        raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D "
+                           "input")
     if x.code != grid.code:
         raise RuntimeError(f"expected scalar type {dtype_word(x.code)} but found "
                            f"{dtype_word(grid.code)}")
@@ -216,8 +219,8 @@ def grid_sample(Tensor input not None, Tensor grid not None, mode="bilinear",
                          f"'nearest' or 'bicubic', but got: '{mode}'")
     if padding_mode not in paddings:
         raise ValueError(
-            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
-            f"'reflection', but got: '{padding_mode}'")
+            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', "
+            f"'border', or 'reflection', but got: '{padding_mode}'")
     return sample(input, grid, modes[mode], paddings[padding_mode], bool(align_corners))
 
 

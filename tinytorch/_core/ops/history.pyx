@@ -1,8 +1,8 @@
 """The history of views that are written, and the adjoint of broadcasting.
 
-Writing through a view changes its base: the base's node becomes CopySlices, whose inputs
-are the base before and the op that made the slice.  The view itself, and every other
-view, then derives its node from the base's the next time anybody asks.
+Writing through a view changes its base: the base's node becomes CopySlices, whose
+inputs are the base before and the op that made the slice.  The view itself, and every
+other view, then derives its node from the base's the next time anybody asks.
 """
 
 from libc.stdint cimport int64_t, uint64_t
@@ -15,13 +15,14 @@ from tinytorch._core.ops.strided cimport (
     Layout, as_strided_node, cut_out, layout_of, take)
 from tinytorch._core.tensor cimport (
     NO_REBASE, REQUIRES_GRAD, Tensor, operators)
-from tinytorch._core.types cimport MAX_DIMS, is_float
+from tinytorch._core.types cimport MAX_DIMS
 
 
 # ---- writing through a view ----
 
 cdef int rebase_view(Tensor x, Node node) except -1:
-    """x, a view, was written by the op of `node`: make that part of its base's history."""
+    """x, a view, was written by the op of `node`:
+    make that part of its base's history."""
     cdef Tensor base = x.base
     cdef Node slices
     if base.code != x.code:
@@ -69,17 +70,17 @@ cdef int check_derivable(Tensor x) except -1:
     if x.node is None:
         raise RuntimeError(
             "A view was created in no_grad mode and its base or another view of its "
-            "base has been modified inplace with grad mode enabled. Given that this use "
-            "case is ambiguous and error-prone, it is forbidden. You can clarify your "
-            "code by moving both the view and the inplace either both inside the "
+            "base has been modified inplace with grad mode enabled. Given that this "
+            "use case is ambiguous and error-prone, it is forbidden. You can clarify "
+            "your code by moving both the view and the inplace either both inside the "
             "no_grad block (if you don't want the inplace to be tracked) or both "
             "outside (if you want the inplace to be tracked).")
     raise RuntimeError(
         f"Output {x.output} of {(<Node>x.node).name().partition('Backward')[0]} is a "
-        "view and its base or another view of its base has been modified inplace. This view is the output of a "
-        "function that returns multiple views. Such functions do not allow the output "
-        "views to be modified inplace. You should replace the inplace operation by an "
-        "out-of-place one.")
+        "view and its base or another view of its base has been modified inplace. This "
+        "view is the output of a function that returns multiple views. Such functions "
+        "do not allow the output views to be modified inplace. You should replace the "
+        "inplace operation by an out-of-place one.")
 
 
 cdef object grad_fn(Tensor x):

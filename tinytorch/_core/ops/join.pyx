@@ -11,7 +11,8 @@ from tinytorch._core.ops.index cimport c_select, c_slice
 from tinytorch._core.ops.shape cimport c_to, read_dim, read_int, wrap, zeros
 from tinytorch._core.tensor cimport (
     INFERENCE, REQUIRES_GRAD, Tensor, empty_beside, item, same_shape, size_of, view)
-from tinytorch._core.types cimport MAX_DIMS, is_float, itemsize, promote
+from tinytorch._core.types cimport (
+    INTEGERS, MAX_DIMS, category_of, is_float, itemsize, promote)
 
 __all__ = ["cat", "concat", "concatenate", "stack", "narrow", "select"]
 METHODS = ["narrow", "select"]
@@ -182,7 +183,8 @@ cdef Tensor c_stack(list tensors, int dim):
         if not same_shape(x, first):
             raise RuntimeError(
                 f"stack expects each tensor to be equal size, but got "
-                f"{list(size_of(first))} at entry 0 and {list(size_of(x))} at entry {i}")
+                f"{list(size_of(first))} at entry 0 and {list(size_of(x))} at entry "
+                f"{i}")
         if x.storage.device != first.storage.device:
             raise RuntimeError(
                 "Expected all tensors to be on the same device, but found at least two "
@@ -244,7 +246,7 @@ def narrow(Tensor input not None, dim, start, length):
     if n < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     if isinstance(start, Tensor):
-        if (<Tensor>start).rank or is_float((<Tensor>start).code):
+        if (<Tensor>start).rank or category_of((<Tensor>start).code) != INTEGERS:
             raise RuntimeError("start must be an 0-dim integral Tensor.")
         start = item(<Tensor>start)
     at = read_int(start, "narrow", "start")

@@ -4,23 +4,23 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Node, attach, link, needs_grad, needs_grad2, new_node, output_gradient, save, save_output,
-    saved, send)
+    Node, attach, link, needs_grad, needs_grad2, new_node, output_gradient, save,
+    save_output, saved, send)
 from tinytorch._core.executor cimport (
-    Driver, Kernel, KernelCall, Scalar, View, copy_into, fill_with, register_kernel, run,
-    view_of)
+    Driver, Kernel, KernelCall, Scalar, View, copy_into, fill_with, register_kernel,
+    run, view_of)
 from tinytorch._core.lapack cimport ensure_lapack, gels, gelsd, gelss, gelsy
 from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport (
     c_add, c_mul, c_mul_number, c_neg, c_rdiv_number, c_sub)
+from tinytorch._core.ops.bmm cimport batch_shape, c_bmm, c_mT
 from tinytorch._core.ops.compare cimport c_gt
 from tinytorch._core.ops.copies cimport c_detach, c_to, zeros_like
 from tinytorch._core.ops.elementwise cimport as_tensor, deliver, same_device
 from tinytorch._core.ops.join cimport c_narrow
-from tinytorch._core.ops.matmul cimport c_bmm, c_mT
 from tinytorch._core.ops.matrices cimport (
     batch_element, check_square, cols_of, columns, each_matrix, empty_columns,
-    expand_batch, first_failure, lead, part, per_matrix, per_vector, raise_failure,
+    first_failure, lead, part, per_matrix, per_vector, raise_failure,
     results, rows_of, with_batch)
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.rounding cimport c_abs
@@ -140,8 +140,9 @@ def pinv(Tensor A not None, rcond=None, hermitian=False, *, atol=None, rtol=None
     """
     if A.rank < 2 or A.code != F32 and A.code != F64:
         raise RuntimeError(
-            f"linalg.pinv({dtype_word(A.code)}{{{list(size_of(A))}}}): expected a tensor "
-            "with 2 or more dimensions of float, double, cfloat or cdouble types")
+            f"linalg.pinv({dtype_word(A.code)}{{{list(size_of(A))}}}): expected a "
+            "tensor with 2 or more dimensions of float, double, cfloat or cdouble "
+            "types")
     if isinstance(rcond, bool):  # pinv(A, hermitian) has no other place
         rcond, hermitian = None, rcond
     if hermitian:
@@ -151,9 +152,9 @@ def pinv(Tensor A not None, rcond=None, hermitian=False, *, atol=None, rtol=None
     return deliver(c_pinv(A, atol, rtol, hermitian), out)
 
 
-def matrix_rank(Tensor input not None, tol=None, hermitian=False, *, atol=None, rtol=None,
-                out=None):
-    """Return how many singular values count as more than zero; tolerances as in `pinv`."""
+def matrix_rank(Tensor input not None, tol=None, hermitian=False, *, atol=None,
+                rtol=None, out=None):
+    """Return how many singular values count as more than 0; tolerances as in `pinv`."""
     cdef Tensor s, a = c_detach(input)
     cdef int r = input.rank
     cdef bint absolute = tol is not None
@@ -317,7 +318,8 @@ cdef int check_lstsq(Tensor a, Tensor b) except -1:
 Lstsq = named_result("linalg_lstsq", "solution residuals rank singular_values")
 
 
-def lstsq(Tensor input not None, Tensor b not None, rcond=None, *, driver=None, out=None):
+def lstsq(Tensor input not None, Tensor b not None, rcond=None, *, driver=None,
+          out=None):
     """Return the X with the least ||input X - b||, and what is known about it.
 
     Args:
@@ -341,7 +343,7 @@ def lstsq(Tensor input not None, Tensor b not None, rcond=None, *, driver=None, 
     vector = b.rank < a.rank
     if vector:
         b = c_unsqueeze(b, b.rank)
-    r = expand_batch(a, b, batch)
+    r = batch_shape(a, b, batch)
     a, b = with_batch(a, r, batch), with_batch(b, r, batch)
     m, n = a.sizes[r], a.sizes[r + 1]
     x, rank, s = fitted(a, b, which, epsilon(a.code) * max(m, n) if rcond is None

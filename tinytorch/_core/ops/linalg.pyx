@@ -11,15 +11,15 @@ from tinytorch._core.autograd cimport (
     output_gradient, save, save_output, saved, send, wants)
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, View, register_kernel, run, view_of)
-from tinytorch._core.ops.arithmetic cimport c_mul, c_mul_number, c_neg
+from tinytorch._core.ops.arithmetic cimport c_mul, c_neg
+from tinytorch._core.ops.bmm cimport batch_shape, c_bmm, c_mT
 from tinytorch._core.ops.compare cimport c_eq_number
 from tinytorch._core.ops.copies cimport zeros_like
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.lu cimport factored, solved
-from tinytorch._core.ops.matmul cimport c_bmm, c_mT
 from tinytorch._core.ops.matrices cimport (
     batch_element, check_floats, check_matrix, check_same_dtype, check_square, columns,
-    each_matrix, expand_batch, first_failure, identity, part, per_matrix, raise_failure,
+    each_matrix, first_failure, identity, part, per_matrix, raise_failure,
     refuse_kernel, results, rows_of, with_batch)
 from tinytorch._core.ops.select cimport c_where
 from tinytorch._core.ops.shape cimport c_expand, c_squeeze, c_unsqueeze
@@ -113,7 +113,7 @@ cdef tuple solve_checked(Tensor a, Tensor b, bint left, bint vector):
             "linalg.solve: Incompatible shapes of A and B for the equation "
             f"{'AX = B' if left else 'XA = B'} ({a.sizes[a.rank - 2]}x{n} and "
             f"{b.sizes[b.rank - 2]}x{b.sizes[b.rank - 1]})")
-    r = expand_batch(a, b, batch)
+    r = batch_shape(a, b, batch)
     b = with_batch(b, r, batch)
     if left:
         x, info = c_solve(a, b)
@@ -148,7 +148,7 @@ def solve(Tensor A not None, Tensor B not None, *, left=True, out=None):
 
 def solve_ex(Tensor A not None, Tensor B not None, *, left=True, check_errors=False,
              out=None):
-    """Return (X, info): like `solve`, but singular matrices are reported, not raised."""
+    """Return (X, info): as `solve`, but singular matrices are reported, not raised."""
     cdef tuple y = solve_checked(A, B, left, is_vector(A, B))
     if check_errors:
         check_solved(y[1], "torch.linalg.solve_ex")

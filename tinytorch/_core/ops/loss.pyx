@@ -15,7 +15,7 @@ from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, pointwise, register_kernel, run,
     tt_parallel_for, view_of)
 from tinytorch._core.ops.arithmetic cimport (
-    c_add, c_add_number, c_div, c_div_number, c_mul, c_mul_number, c_neg, c_rsub_number,
+    c_add_number, c_div, c_div_number, c_mul, c_mul_number, c_neg, c_rsub_number,
     c_sub)
 from tinytorch._core.ops.compare cimport c_gt, c_lt
 from tinytorch._core.ops.elementwise cimport (
@@ -237,6 +237,7 @@ cdef Tensor d_mse(Tensor x, Tensor t, double p):
 cdef Tensor c_mse_loss(Tensor x, Tensor t, int reduction):
     return apply(&MSE, x, t, reduction)
 
+
 def mse_loss(Tensor input not None, Tensor target not None, size_average=None,
              reduce=None, reduction="mean", weight=None):
     """Return the squared differences, averaged, summed or (``"none"``) as they are.
@@ -258,6 +259,7 @@ cdef Tensor d_l1(Tensor x, Tensor t, double p):
     """d|x - t| = sign(x - t) dx"""
     return c_sub(c_to(c_gt(x, t), x.code), c_to(c_lt(x, t), x.code))
 
+
 def l1_loss(Tensor input not None, Tensor target not None, size_average=None,
             reduce=None, reduction="mean", weight=None):
     """Return the absolute differences, averaged, summed or as they are."""
@@ -275,9 +277,11 @@ cdef Tensor d_smooth_l1(Tensor x, Tensor t, double beta):
     """dl = (x - t) / beta dx between -1 and 1"""
     return c_clamp(c_div_number(c_sub(x, t), beta), -1, 1)
 
+
 def smooth_l1_loss(Tensor input not None, Tensor target not None, size_average=None,
                    reduce=None, reduction="mean", double beta=1.0):
-    """Return ``d^2 / (2 beta)`` for differences d up to `beta`, and linear growth beyond.
+    """Return ``d^2 / (2 beta)`` for differences d up to `beta`, and linear growth
+    beyond.
     """
     warn_of_broadcast(input, target)
     cdef int how = read_reduction(reduction, size_average, reduce)
@@ -294,6 +298,7 @@ cdef Pair HUBER = define(
 cdef Tensor d_huber(Tensor x, Tensor t, double delta):
     """dl = (x - t) dx between -delta and delta"""
     return c_clamp(c_sub(x, t), -delta, delta)
+
 
 def huber_loss(Tensor input not None, Tensor target not None, reduction="mean",
                double delta=1.0, weight=None):
@@ -334,6 +339,7 @@ cdef int check_unit(Tensor x) except -1:
         raise RuntimeError("all elements of input should be between 0 and 1") from None
     return 0
 
+
 def binary_cross_entropy(Tensor input not None, Tensor target not None, weight=None,
                          size_average=None, reduce=None, reduction="mean"):
     """Return the cross-entropy of probabilities against targets between 0 and 1."""
@@ -371,6 +377,7 @@ cdef Tensor d_bce_with_logits_target(Tensor x, Tensor t, double p):
     """dl = -x dt"""
     return c_neg(x)
 
+
 def _bce_with_logits(Tensor input not None, Tensor target not None, reduction):
     """The loss without any weights."""
     return apply(&BCE_WITH_LOGITS, input, target, read_reduction(reduction))
@@ -388,6 +395,7 @@ cdef Tensor d_kl_div_target(Tensor x, Tensor t, double logarithm):
     if logarithm:
         return c_mul(c_exp(t), c_add_number(c_sub(t, x), 1))
     return c_add_number(c_sub(c_log(t), x), 1)
+
 
 def kl_div(Tensor input not None, Tensor target not None, size_average=None,
            reduce=None, reduction="mean", log_target=False):
@@ -423,6 +431,7 @@ cdef Tensor d_soft_margin(Tensor x, Tensor t, double p):
 
 cdef Tensor d_none(Tensor x, Tensor t, double p):
     raise RuntimeError("the derivative for 'target' is not implemented")
+
 
 def soft_margin_loss(Tensor input not None, Tensor target not None, size_average=None,
                      reduce=None, reduction="mean"):

@@ -4,22 +4,24 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from tinytorch._core.autograd cimport (
-    Node, attach, link, needs_grad, needs_grad2, new_node, save, save_output, saved, send,
-    wants)
+    Node, attach, link, needs_grad, needs_grad2, new_node, save, save_output, saved,
+    send, wants)
 from tinytorch._core.executor cimport (
-    TT_BAD_INDEX, Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
+    TT_BAD_INDEX, Driver, Kernel, KernelCall, Scalar, View, register_kernel, run,
+    view_of)
 from tinytorch._core.lapack cimport ensure_lapack, getrf, getrs
 from tinytorch._core.ops.arithmetic cimport c_add, c_neg, c_sub
+from tinytorch._core.ops.bmm cimport batch_shape, c_bmm, c_mT
 from tinytorch._core.ops.copies cimport contiguous
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.join cimport c_cat, c_narrow
-from tinytorch._core.ops.matmul cimport c_bmm, c_mT
 from tinytorch._core.ops.matrices cimport (
     batch_element, check_matrix, check_same_dtype, check_square, cols_of, columns,
-    columnwise, each_matrix, empty_columns, expand_batch, first_failure, identity, lead,
+    columnwise, each_matrix, empty_columns, first_failure, identity, lead,
     part, per_matrix, per_vector, refuse_kernel, results, rows_of, with_batch)
 from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.ops.shape cimport c_expand
+from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.ops.triangular cimport c_solve_triangular
 from tinytorch._core.return_types import named_result
 from tinytorch._core.storage cimport META
@@ -183,8 +185,8 @@ cdef tuple c_lu_factor(Tensor a):
 cdef int factor_backward(Node node, Tensor gy) except -1:
     """A = P L U, of which LU holds both: dA = P L^-T (S + T) U^-T for square A,
 
-    S = tril(L' gL, -1), T = triu(gU U').  Rows of L beyond the square, and columns of U,
-    depend on A through the square's U and L; their share is taken from gU and gL first.
+    S = tril(L' gL, -1), T = triu(gU U').  Rows of L beyond the square, and columns of
+    U, depend on A through the square's U and L too: their share goes to T and S first.
     """
     cdef Tensor lu = saved(node, 0), square = lu, g = gy, s, t, ga, more = None, p
     cdef int r = lu.rank
@@ -274,8 +276,8 @@ LuUnpack = named_result("lu_unpack", "P L U")
 
 cdef int check_factor(Tensor a, object pivot, str op) except -1:
     if a.rank < 2:
-        raise RuntimeError(f"{op}: Expected tensor with 2 or more dimensions. Got size: "
-                           f"{list(size_of(a))} instead")
+        raise RuntimeError(f"{op}: Expected tensor with 2 or more dimensions. Got "
+                           f"size: {list(size_of(a))} instead")
     refuse_kernel("lu_cpu", a)
     if not pivot:
         raise RuntimeError(
@@ -296,7 +298,7 @@ cdef int check_info(Tensor info, str op) except -1:
 
 
 def lu_factor(Tensor A not None, *, pivot=True, out=None):
-    """Return (LU, pivots): both triangles in one matrix, L without its unit diagonal."""
+    """Return (LU, pivots): both triangles in one matrix, but for L's unit diagonal."""
     cdef tuple y
     check_factor(A, pivot, "torch.linalg.lu_factor")
     y = c_lu_factor(A)
@@ -305,7 +307,7 @@ def lu_factor(Tensor A not None, *, pivot=True, out=None):
 
 
 def lu_factor_ex(Tensor A not None, *, pivot=True, check_errors=False, out=None):
-    """Return (LU, pivots, info): like `lu_factor`, but singular matrices are reported."""
+    """Return (LU, pivots, info): as `lu_factor`, but singular matrices are reported."""
     cdef tuple y
     check_factor(A, pivot, "torch.linalg.lu_factor_ex")
     y = c_lu_factor(A)
@@ -337,7 +339,7 @@ def lu(Tensor A not None, *, pivot=True, out=None):
 
 def lu_unpack(Tensor LU_data not None, Tensor LU_pivots not None, unpack_data=True,
               unpack_pivots=True, *, out=None):
-    """Return (P, L, U) from what `linalg.lu_factor` returned; parts not asked for are empty."""
+    """Return (P, L, U) from `linalg.lu_factor`'s results; empty if not asked for."""
     cdef int64_t zero = 0
     cdef Tensor nothing = empty_beside(LU_data, 1, &zero, LU_data.code)
     if unpack_pivots and LU_pivots.code != I32:
@@ -357,7 +359,8 @@ cdef int check_pivots(Tensor lu, Tensor pivots, str op) except -1:
     cdef int r = lu.rank, d
     cdef bint fits = pivots.rank == r - 1
     if pivots.code != I32:
-        raise RuntimeError(f"{op}: pivots should be a Tensor of scalar type torch.int32")
+        raise RuntimeError(
+            f"{op}: pivots should be a Tensor of scalar type torch.int32")
     if pivots.rank < 1 or pivots.sizes[pivots.rank - 1] != min(
             lu.sizes[r - 1], lu.sizes[r - 2]):
         raise RuntimeError(f"{op}: Number of pivots per batch should be same as the "
@@ -373,8 +376,8 @@ cdef int check_pivots(Tensor lu, Tensor pivots, str op) except -1:
 
 
 def lu_solve(Tensor LU not None, Tensor pivots not None, Tensor B not None, *,
-                    left=True, adjoint=False, out=None):
-    """Return the X of A X = B (or A' X = B), or of X A = B, given A's LU decomposition."""
+             left=True, adjoint=False, out=None):
+    """Return the X of A X = B (or A' X = B), or of X A = B, given A's decomposition."""
     cdef str op = "linalg.lu_solve"
     cdef int64_t[MAX_DIMS] batch
     cdef int r
@@ -389,7 +392,7 @@ def lu_solve(Tensor LU not None, Tensor pivots not None, Tensor B not None, *,
             f"{op}: Incompatible shapes of A and B for the equation "
             f"{'AX = B' if left else 'XA = B'} ({LU.sizes[LU.rank - 2]}x"
             f"{LU.sizes[LU.rank - 1]} and {B.sizes[B.rank - 2]}x{B.sizes[B.rank - 1]})")
-    r = expand_batch(LU, B, batch)
+    r = batch_shape(LU, B, batch)
     batch[r] = LU.sizes[LU.rank - 1]
     pivots = c_expand(pivots, r + 1, batch)
     LU, B = with_batch(LU, r, batch), with_batch(B, r, batch)

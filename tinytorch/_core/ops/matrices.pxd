@@ -1,8 +1,8 @@
 """What decompositions share: column-major copies, batches of LAPACK calls, failures.
 
-LAPACK's matrices are stored column by column.  Ops copy their input so, one matrix after
-the other; kernels get it as an operand of the ordinary shape whose strides say so, and
-work in place.
+LAPACK's matrices are stored column by column.  Ops copy their input so, one matrix
+after the other; kernels get it as an operand of the ordinary shape, with strides that
+say so, and work in place.
 """
 
 from libc.stdint cimport int64_t
@@ -27,7 +27,6 @@ cdef int check_square(Tensor a, str op, str name=*) except -1
 cdef int check_floats(Tensor a, str op, bint halves=*) except -1
 cdef int refuse_kernel(str kernel, Tensor a) except -1  # unless float32 or float64
 cdef int check_same_dtype(Tensor a, Tensor b, str op, str first, str second) except -1
-cdef int expand_batch(Tensor a, Tensor b, int64_t* shape) except -1  # returns its rank
 cdef Tensor with_batch(Tensor x, int batch, const int64_t* shape)    # recorded expand
 
 # LAPACK's info of a batch: 0, or (index of the first failed matrix + 1) << 32 | info.
@@ -43,9 +42,10 @@ cdef object results(object make, tuple ys, object out)
 cdef Tensor saved_result(Node node, int k, int nr)
 
 # ---- kernels ----
-# Runs `body(call, begin, end)` over the batch of operand `matrix`; `info` is the operand
-# that may report NO_MEMORY, or -1.
-cdef int each_matrix(const KernelCall* call, Body body, int matrix, int info) noexcept nogil
+# Runs `body(call, begin, end)` over the batch of operand `matrix`; `info` is the
+# operand that may report NO_MEMORY, or -1.
+cdef int each_matrix(const KernelCall* call, Body body, int matrix,
+                     int info) noexcept nogil
 
 cdef inline int64_t rows_of(const View* v) noexcept nogil:
     return v.shape[v.ndim - 2]

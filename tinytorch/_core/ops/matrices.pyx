@@ -1,4 +1,4 @@
-"""Copies in column-major order, batches of LAPACK calls, and what their failures say."""
+"""Copies in column-major order, batches of LAPACK calls, and their failures."""
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memcpy
@@ -108,8 +108,8 @@ cdef int check_square(Tensor a, str op, str name="A") except -1:
 
 cdef int check_floats(Tensor a, str op, bint halves=False) except -1:
     if not is_float(a.code):
-        raise RuntimeError(f"{op}: Expected a floating point or complex tensor as input. "
-                           f"Got {dtype_word(a.code)}")
+        raise RuntimeError(f"{op}: Expected a floating point or complex tensor as "
+                           f"input. Got {dtype_word(a.code)}")
     if not halves and a.code != F32 and a.code != F64:
         raise RuntimeError(f"{op}: Low precision dtypes not supported. Got "
                            f"{dtype_word(a.code)}")
@@ -130,22 +130,6 @@ cdef int check_same_dtype(Tensor a, Tensor b, str op, str first, str second) exc
             f"{first} of type {dtype_word(a.code)} and {second} of type "
             f"{dtype_word(b.code)} instead")
     return same_device(a, b)
-
-
-cdef int expand_batch(Tensor a, Tensor b, int64_t* shape) except -1:
-    """The broadcast of the dimensions in front of two matrices."""
-    cdef int d, i, k, r = max(a.rank, b.rank) - 2
-    cdef int64_t n, m
-    for d in range(r):
-        i, k = d + a.rank - 2 - r, d + b.rank - 2 - r
-        n = a.sizes[i] if i >= 0 else 1
-        m = b.sizes[k] if k >= 0 else 1
-        if n != m and n != 1 and m != 1:
-            raise RuntimeError(
-                f"The size of tensor a ({n}) must match the size of tensor b ({m}) at "
-                f"non-singleton dimension {d}")
-        shape[d] = m if n == 1 else n
-    return r
 
 
 cdef Tensor with_batch(Tensor x, int batch, const int64_t* shape):
@@ -220,7 +204,8 @@ cdef enum:
     TASK = 100000    # multiplications, roughly, that are worth a task of their own
 
 
-cdef int each_matrix(const KernelCall* call, Body body, int matrix, int info) noexcept nogil:
+cdef int each_matrix(const KernelCall* call, Body body, int matrix,
+                     int info) noexcept nogil:
     cdef const View* a = &call.operand[matrix]
     cdef const View* failures = &call.operand[max(info, 0)]
     cdef double work = <double>rows_of(a) * cols_of(a) * min(rows_of(a), cols_of(a))

@@ -1,4 +1,5 @@
-"""What users may do with a tensor's memory: set_, resize_, and the bytes of a storage."""
+"""What users may do with a tensor's memory: set_, resize_,
+and the bytes of a storage."""
 
 from libc.stdint cimport int64_t, intptr_t
 
@@ -113,7 +114,8 @@ def resize_(Tensor self not None, *sizes, size=None, memory_format=None):
     """Give self another size; memory grows if need be, new elements are not set."""
     cdef int64_t[MAX_DIMS] shape
     cdef int64_t n = 1
-    cdef int d, rank = read_sizes(either(sizes, size, "resize_", "size"), shape, "resize_")
+    cdef int d, rank = read_sizes(either(sizes, size, "resize_", "size"), shape,
+                                  "resize_")
     if self.flags & REQUIRES_GRAD:
         raise RuntimeError("cannot resize variables that require grad")
     for d in range(rank):

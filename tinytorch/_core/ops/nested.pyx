@@ -28,7 +28,8 @@ cdef extern from "Python.h":
     PyObject* PySequence_Fast_GET_ITEM(object o, Py_ssize_t i)  # borrowed
     bint PySequence_Check(object o)
 
-cdef extern from *:  # on borrowed references: a million leaves are not counted up and down
+# on borrowed references: a million leaves are not counted up and down
+cdef extern from *:
     """
     #define TT_IS_FLOAT(o) PyFloat_CheckExact(o)
     #define TT_IS_INT(o) PyLong_CheckExact(o)
@@ -104,7 +105,7 @@ cdef dict numpy_codes = {
 cdef int find_code(object value, int depth, int code) except? -2:
     """The promoted dtype of all leaves; code is what was found before, -1 nothing."""
     cdef Py_ssize_t i, n
-    cdef PyObject* item
+    cdef PyObject* leaf
     cdef int found, real = get_default_dtype_code()
     if depth == 0:
         found = code_of_leaf(value)
@@ -119,16 +120,17 @@ cdef int find_code(object value, int depth, int code) except? -2:
     n = PySequence_Fast_GET_SIZE(value)
     if depth > 1:
         for i in range(n):
-            code = find_code(<object>PySequence_Fast_GET_ITEM(value, i), depth - 1, code)
+            code = find_code(<object>PySequence_Fast_GET_ITEM(value, i), depth - 1,
+                             code)
         return code
     for i in range(n):
-        item = PySequence_Fast_GET_ITEM(value, i)
-        if TT_IS_FLOAT(item):
+        leaf = PySequence_Fast_GET_ITEM(value, i)
+        if TT_IS_FLOAT(leaf):
             found = real
-        elif TT_IS_INT(item):
+        elif TT_IS_INT(leaf):
             found = I64
         else:
-            found = code_of_leaf(<object>item)
+            found = code_of_leaf(<object>leaf)
         if found != code:
             code = found if code < 0 else promote(code, found)
     return code
@@ -156,8 +158,8 @@ cdef char* store_all(object value, int depth, const int64_t* sizes, char* p, int
             f"expected sequence of length {sizes[0]} at dim {at} (got {n})")
     if depth > 1:
         for i in range(n):
-            p = store_all(<object>PySequence_Fast_GET_ITEM(items, i), depth - 1, sizes + 1, p,
-                          code, at + 1)
+            p = store_all(<object>PySequence_Fast_GET_ITEM(items, i), depth - 1,
+                          sizes + 1, p, code, at + 1)
         return p
     for i in range(n):
         leaf = PySequence_Fast_GET_ITEM(items, i)

@@ -15,11 +15,9 @@ from tinytorch._core.ops.arithmetic cimport c_add_number, c_mul, c_square, c_sub
 from tinytorch._core.ops.pointwise cimport c_rsqrt
 from tinytorch._core.ops.reduce cimport c_mean, c_sum
 from tinytorch._core.ops.shape cimport c_to, contiguous, dtype_word, read_sizes
-from tinytorch._core.tensor cimport (
-    REQUIRES_GRAD, Tensor, empty_beside, empty_like, size_of)
+from tinytorch._core.tensor cimport Tensor, empty_beside, empty_like, size_of
 from tinytorch._core.threads cimport parallel_for
-from tinytorch._core.types cimport (
-    BF16, F16, F32, F64, MAX_DIMS, compute_of, is_float)
+from tinytorch._core.types cimport BF16, F16, F32, MAX_DIMS, compute_of, is_float
 
 __all__ = ["layer_norm", "rms_norm"]
 FUNCTIONAL = ["layer_norm", "rms_norm"]
@@ -65,8 +63,30 @@ cdef Tensor through_norm(Tensor g, Tensor h, Tensor rstd, uint64_t dims, bint ce
 
 cdef int check_shapes(Tensor x, int n, const int64_t* shape, Tensor w,
                       Tensor b) except -1:
+    if (n >= 1 and is_float(x.code) and ends_with(x, n, shape)
+            and fits_affine(x, n, shape, w) and fits_affine(x, n, shape, b)):
+        return 0
+    return refuse_shapes(x, n, shape, w, b)
+
+
+cdef inline bint ends_with(Tensor x, int n, const int64_t* shape) noexcept:
     cdef int d
-    cdef bint fits = n <= x.rank
+    if n > x.rank:
+        return False
+    for d in range(n):
+        if x.sizes[x.rank - n + d] != shape[d]:
+            return False
+    return True
+
+
+cdef inline bint fits_affine(Tensor x, int n, const int64_t* shape, Tensor p) noexcept:
+    return p is None or p.rank == n and ends_with(p, n, shape) and (
+        p.code == x.code or x.code >= F16 and p.code == F32)
+
+
+cdef int refuse_shapes(Tensor x, int n, const int64_t* shape, Tensor w,
+                       Tensor b) except -1:
+    cdef int d
     cdef list sizes = [shape[d] for d in range(n)]
     cdef Tensor p
     if n < 1:
@@ -78,10 +98,7 @@ cdef int check_shapes(Tensor x, int n, const int64_t* shape, Tensor w,
             raise RuntimeError(
                 f"Expected {name} to be of same shape as normalized_shape, but got "
                 f"{name} of shape {list(size_of(p))} and normalized_shape = {sizes}")
-    if fits:
-        for d in range(n):
-            fits = fits and x.sizes[x.rank - n + d] == shape[d]
-    if not fits:
+    if not ends_with(x, n, shape):
         raise RuntimeError(
             f"Given normalized_shape={sizes}, expected input with shape "
             f"[*, {', '.join(map(str, sizes))}], but got input of size"
@@ -90,7 +107,7 @@ cdef int check_shapes(Tensor x, int n, const int64_t* shape, Tensor w,
         raise NotImplementedError(
             f"\"LayerNormKernelImpl\" not implemented for '{dtype_word(x.code)}'")
     for p in (w, b):
-        if p is not None and p.code != x.code and not (x.code >= F16 and p.code == F32):
+        if not fits_affine(x, n, shape, p):
             raise RuntimeError(
                 f"expected scalar type {dtype_word(x.code)} but found "
                 f"{dtype_word(p.code)}")
@@ -103,7 +120,6 @@ cdef Tensor normalise(Tensor x, int n, Tensor w, Tensor b, double eps, bint cent
     """Over the last n dimensions, which w and b have."""
     cdef Node node = None
     cdef Tensor y
-    cdef bint grad
     if x.code == F16 or x.code == BF16:
         y = normalise(c_to(x, F32), n, None if w is None else c_to(w, F32),
                       None if b is None else c_to(b, F32), eps, centre)

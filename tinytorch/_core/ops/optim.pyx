@@ -16,7 +16,7 @@ from tinytorch._core.ops.shape cimport contiguous
 from tinytorch._core.tensor cimport (
     Tensor, empty_beside, is_contiguous, same_shape, size_of, wrote)
 from tinytorch._core.threads cimport parallel_for
-from tinytorch._core.types cimport F32, F64, compute_of, is_float, promote
+from tinytorch._core.types cimport F64, compute_of, is_float, promote
 
 __all__ = []
 

@@ -6,7 +6,8 @@ from libc.stdint cimport int64_t
 from tinytorch._core.autograd cimport (
     Node, attach, link, needs_grad, new_node, send)
 from tinytorch._core.executor cimport (
-    Kernel, KernelCall, Scalar, View, copy_into, fill_with, register_kernel, run, view_of)
+    Kernel, KernelCall, Scalar, View, copy_into, fill_with, register_kernel, run,
+    view_of)
 from tinytorch._core.ops.elementwise cimport Number, as_number, number_of_float
 from tinytorch._core.ops.shape cimport contiguous
 from tinytorch._core.ops.window cimport fresh, launch, listed, refuse_dtype, sizes_text
@@ -76,8 +77,8 @@ cdef int check_pads(Tensor x, int n, const int64_t* pads, int64_t* sizes) except
         raise RuntimeError(f"Length of pad must be even but instead it equals {n}")
     if n > 2 * x.rank:
         raise RuntimeError(
-            "Length of pad should be no more than twice the number of dimensions of the "
-            f"input. Pad length is {n} while the input has {x.rank} dimensions.")
+            "Length of pad should be no more than twice the number of dimensions of "
+            f"the input. Pad length is {n} while the input has {x.rank} dimensions.")
     for d in range(x.rank):
         sizes[d] = x.sizes[d]
         k = 2 * (x.rank - 1 - d)
@@ -203,7 +204,8 @@ cdef int read_pads(object pad, int64_t* pads) except -1:
     for number in pad:
         if isinstance(number, (float, bool)) or not hasattr(number, "__index__"):
             raise TypeError(
-                f"pad(): argument 'pad' failed to unpack the object at pos {n + 1} with "
+                f"pad(): argument 'pad' failed to unpack the object at pos {n + 1} "
+                "with "
                 f'error "type must be tuple of ints,but got {type(number).__name__}"')
         pads[n] = number.__index__()
         n += 1
@@ -216,9 +218,10 @@ cdef int check_reflection(Tensor x, const Mirror* m) except -1:
         d = x.rank - m.axes + a
         if m.pads[2 * a] >= x.sizes[d] or m.pads[2 * a + 1] >= x.sizes[d]:
             raise RuntimeError(
-                f"Argument #{2 * (m.axes - a) + 2}: Padding size should be less than the "
-                f"corresponding input dimension, but got: padding ({m.pads[2 * a]}, "
-                f"{m.pads[2 * a + 1]}) at dimension {d} of input {sizes_text(x)}")
+                f"Argument #{2 * (m.axes - a) + 2}: Padding size should be less than "
+                f"the corresponding input dimension, but got: padding "
+                f"({m.pads[2 * a]}, {m.pads[2 * a + 1]}) at dimension {d} of input "
+                f"{sizes_text(x)}")
     return 0
 
 
@@ -231,7 +234,8 @@ cdef int check_circle(Tensor x, const Mirror* m) except -1:
             raise RuntimeError("Padding value causes wrapping around more than once.")
         if size + m.pads[2 * a] + m.pads[2 * a + 1] < 0 or \
                 size + min(m.pads[2 * a], 0) + min(m.pads[2 * a + 1], 0) <= 0:
-            raise RuntimeError("Negative padding value is resulting in an empty dimension")
+            raise RuntimeError("Negative padding value is resulting in an empty "
+                               "dimension")
     return 0
 
 
@@ -241,8 +245,8 @@ cdef int check_filled(Tensor x, const Mirror* m) except -1:
         if x.sizes[d] == 0:
             raise RuntimeError(
                 f"Expected {m.axes + 1}D or {m.axes + 2}D (batch mode) tensor with "
-                "possibly 0 batch size and other non-zero dimensions for input, but got: "
-                f"{sizes_text(x)}")
+                "possibly 0 batch size and other non-zero dimensions for input, but "
+                f"got: {sizes_text(x)}")
     return 0
 
 

@@ -175,8 +175,8 @@ def unfold(Tensor input not None, kernel_size, dilation=1, padding=0, stride=1):
         good = good and x.sizes[d] > 0
     if not good:
         raise RuntimeError(
-            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other "
-            f"non-zero dimensions for input, but got: {sizes_text(x)}")
+            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and "
+            f"other non-zero dimensions for input, but got: {sizes_text(x)}")
     if x.rank == 3:
         x = c_unsqueeze(x, 0)
     p[10], p[11], p[12] = x.sizes[2], x.sizes[3], x.sizes[1]
@@ -184,14 +184,16 @@ def unfold(Tensor input not None, kernel_size, dilation=1, padding=0, stride=1):
     if p[8] < 1 or p[9] < 1:
         raise RuntimeError(
             f"Given input with spatial size {pair(p + 10)}, kernel_size={pair(p)}, "
-            f"dilation={pair(p + 6)}, padding={pair(p + 4)}, calculated shape of the array "
-            f"of sliding blocks as {pair(p + 8)}, but its components must be at least one.")
+            f"dilation={pair(p + 6)}, padding={pair(p + 4)}, calculated shape of the "
+            f"array of sliding blocks as {pair(p + 8)}, but its components must be at "
+            "least one.")
     check_dtype(x, "im2col_out_cpu")
     x = unfolded(x, p)
     return x if input.rank == 4 else c_squeeze(x, 0)
 
 
-def fold(Tensor input not None, output_size, kernel_size, dilation=1, padding=0, stride=1):
+def fold(Tensor input not None, output_size, kernel_size, dilation=1, padding=0,
+         stride=1):
     """Return images as sums of patches that are given as columns.
 
     Args:
@@ -212,28 +214,30 @@ def fold(Tensor input not None, output_size, kernel_size, dilation=1, padding=0,
         good = good and y.sizes[d] > 0
     if not good:
         raise RuntimeError(
-            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size "
-            f"and non-zero dimensions for input, but got: {sizes_text(y)}")
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch "
+            f"size and non-zero dimensions for input, but got: {sizes_text(y)}")
     if y.rank == 2:
         y = c_unsqueeze(y, 0)
     if y.sizes[1] % (p[0] * p[1]):
         raise RuntimeError(
             "Expected size of input's dimension 1 to be divisible by the product of "
-            f"kernel_size, but got input.size(1)={y.sizes[1]} and kernel_size={pair(p)}.")
+            f"kernel_size, but got input.size(1)={y.sizes[1]} and "
+            f"kernel_size={pair(p)}.")
     p[12] = y.sizes[1] // (p[0] * p[1])
     count_blocks(p)
     if y.sizes[2] != p[8] * p[9]:
         raise RuntimeError(
             f"Given output_size={pair(p + 10)}, kernel_size={pair(p)}, "
-            f"dilation={pair(p + 6)}, padding={pair(p + 4)}, stride={pair(p + 2)}, expected "
-            "size of input's dimension 2 to match the calculated number of sliding blocks "
-            f"{p[8]} * {p[9]} = {p[8] * p[9]}, but got input.size(2)={y.sizes[2]}.")
+            f"dilation={pair(p + 6)}, padding={pair(p + 4)}, stride={pair(p + 2)}, "
+            "expected size of input's dimension 2 to match the calculated number of "
+            f"sliding blocks {p[8]} * {p[9]} = {p[8] * p[9]}, but got "
+            f"input.size(2)={y.sizes[2]}.")
     if p[8] < 1 or p[9] < 1 or p[10] < 1 or p[11] < 1:
         raise RuntimeError(
             f"Given output_size={pair(p + 10)}, kernel_size={pair(p)}, "
             f"dilation={pair(p + 6)}, padding={pair(p + 4)}, stride={pair(p + 2)}, "
-            f"calculated shape of the array of sliding blocks as {pair(p + 8)}, but its "
-            "components must be at least one.")
+            f"calculated shape of the array of sliding blocks as {pair(p + 8)}, but "
+            "its components must be at least one.")
     check_dtype(y, "col2im_out_cpu")
     y = folded(y, p)
     return y if input.rank == 3 else c_squeeze(y, 0)

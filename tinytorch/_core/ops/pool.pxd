@@ -16,7 +16,8 @@ cdef struct Windows:
     int64_t[3] dilation
 
 # `sizes` are those of the result: y, or (y, places of the maxima in their planes).
-cdef object c_max_pool(Tensor x, const int64_t* sizes, const Windows* w, bint with_places)
+cdef object c_max_pool(Tensor x, const int64_t* sizes, const Windows* w,
+                       bint with_places)
 cdef Tensor c_mean_pool(Tensor x, const int64_t* sizes, const Windows* w)
 # x[at], where `at` holds places in the planes over the last `dims` axes.
 cdef Tensor c_pool_gather(Tensor x, Tensor at, int dims)

@@ -35,7 +35,8 @@ cdef extern from "pooling.h" nogil:
 tt_parallel_for = parallel_for
 cdef Kernel* MAX = register_kernel("max_pool", max_pool_driver, NULL)
 cdef Kernel* MEAN = register_kernel("mean_pool", mean_pool_driver, NULL)
-cdef Kernel* SPREAD = register_kernel("mean_pool_backward", mean_pool_backward_driver, NULL)
+cdef Kernel* SPREAD = register_kernel("mean_pool_backward", mean_pool_backward_driver,
+                                      NULL)
 cdef Kernel* SCATTER = register_kernel("pool_scatter", pool_scatter_driver, NULL)
 cdef Kernel* GATHER = register_kernel("pool_gather", pool_gather_driver, NULL)
 
@@ -186,7 +187,8 @@ cdef Tensor c_mean_pool(Tensor x, const int64_t* sizes, const Windows* w):
 cdef int mean_backward(Node node, Tensor gy) except -1:
     """dx = sum of dy / divisor over the windows that hold x"""
     cdef const Windows* w = <const Windows*>PyBytes_AS_STRING(node.context[0])
-    send(node, 0, mean_spread(gy, <const int64_t*>PyBytes_AS_STRING(node.context[1]), w))
+    send(node, 0,
+         mean_spread(gy, <const int64_t*>PyBytes_AS_STRING(node.context[1]), w))
     return 0
 
 
@@ -221,7 +223,6 @@ cdef int read_windows(Windows* w, int dims, str op, object kernel, object stride
                       object padding, object dilation, bint ceil_mode) except -1:
     """Read what a public function was given; an empty or no stride is the kernel."""
     cdef str tail = f"a single int, or a tuple of {counts[dims]}"
-    cdef int a
     memset(w, 0, sizeof(Windows))
     w.dims = dims
     w.ceil_mode = ceil_mode
@@ -235,7 +236,8 @@ cdef int read_windows(Windows* w, int dims, str op, object kernel, object stride
                   if dims == 1 else f"{op}: stride must either be omitted, {tail}")
     read_axes(padding, w.padding, dims, op, "padding", single(op, "padding", padding)
               if dims == 1 else f"{op}: padding must either be {tail}")
-    read_axes(dilation, w.dilation, dims, op, "dilation", single(op, "dilation", dilation)
+    read_axes(dilation, w.dilation, dims, op, "dilation",
+              single(op, "dilation", dilation)
               if dims == 1 else f"{op}: dilation must be either {tail}")
     return 0
 
@@ -244,15 +246,14 @@ cdef str single(str op, str name, object value):
     """The complaint about several numbers for one axis."""
     cdef object n = len(value) if isinstance(value, (tuple, list)) else 1
     if op.startswith("max"):
-        return (f"{op}() {name} must be an int, list of ints or tuple of ints of size 1 "
-                f"but got size {n}")
+        return (f"{op}() {name} must be an int, list of ints or tuple of ints of size "
+                f"1 but got size {n}")
     return f"{op}() argument '{name}' should contain one int (got {n})"
 
 
 cdef int check_one_axis(const Windows* w) except -1:
     """What PyTorch says of max_pool1d alone."""
-    cdef tuple positive = (("kernel_size", w.kernel[0]), ("stride", w.stride[0]))
-    for name, value in positive:
+    for name, value in (("kernel_size", w.kernel[0]), ("stride", w.stride[0])):
         if value <= 0:
             raise RuntimeError(
                 f"max_pool1d() {name} must be greater than zero, but got {value}")
@@ -300,7 +301,8 @@ cdef str cross(int n, const int64_t* sizes):
     return "x".join([str(sizes[a]) for a in range(n)])
 
 
-cdef int check_positive(int dims, const int64_t* values, str name, str letter) except -1:
+cdef int check_positive(int dims, const int64_t* values, str name,
+                        str letter) except -1:
     cdef int a, shown = max(dims, 2)
     for a in range(dims):
         if values[a] > 0:
@@ -323,8 +325,8 @@ cdef int check_windows(Tensor x, const Windows* w, const int64_t* sizes,
         if x.sizes[a] == 0 and w.dims == 3:
             raise RuntimeError(
                 f"{speaker}(): Expected input's non-batch dimensions to have positive "
-                f"length, but input has a shape of {sizes_text(x)} and non-batch dimension "
-                f"{a - first} has length zero!")
+                f"length, but input has a shape of {sizes_text(x)} and non-batch "
+                f"dimension {a - first} has length zero!")
         if x.sizes[a] == 0:
             raise RuntimeError(
                 f"Expected {w.dims + 1}D or {w.dims + 2}D (batch mode) tensor with "
@@ -335,8 +337,8 @@ cdef int check_windows(Tensor x, const Windows* w, const int64_t* sizes,
             raise RuntimeError(
                 f"Given input size: ({x.sizes[first]}x{one}"
                 f"{cross(w.dims, x.sizes + first + 1)}). Calculated output size: "
-                f"({x.sizes[first]}x{one}{cross(w.dims, sizes + first + 1)}). Output size "
-                "is too small")
+                f"({x.sizes[first]}x{one}{cross(w.dims, sizes + first + 1)}). Output "
+                "size is too small")
     return 0
 
 
@@ -351,8 +353,8 @@ cdef object pooled_max(Tensor x, int dims, str op, object kernel, object stride,
     if bare and (x.rank not in (2, 3) or
                  x.sizes[x.rank - 1] == 0 or x.sizes[x.rank - 2] == 0):
         raise RuntimeError(
-            "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch "
-            f"size for input, but got:{sizes_text(x)}")
+            "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim "
+            f"batch size for input, but got:{sizes_text(x)}")
     read_windows(&w, dims, op, kernel, stride, padding, dilation, ceil_mode)
     if dims == 1:
         check_pool_rank(x, 1, "max_pool1d_with_indices")

@@ -14,16 +14,17 @@ from tinytorch._core.lapack cimport orgqr as orgqr_call
 from tinytorch._core.lapack cimport ormqr as ormqr_call
 from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport c_add, c_mul, c_sub
+from tinytorch._core.ops.bmm cimport c_bmm, c_mT
 from tinytorch._core.ops.copies cimport contiguous, zeros_like
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.join cimport c_cat, c_narrow
-from tinytorch._core.ops.matmul cimport c_bmm, c_mT
 from tinytorch._core.ops.matrices cimport (
-    check_floats, check_matrix, cols_of, columns, columnwise, each_matrix, empty_columns,
-    identity, lead, part, per_vector, refuse_kernel, results, rows_of, saved_result,
-    with_batch)
+    check_floats, check_matrix, cols_of, columns, columnwise, each_matrix,
+    empty_columns, identity, lead, part, per_vector, refuse_kernel, results, rows_of,
+    saved_result, with_batch)
 from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.ops.shape cimport c_unsqueeze
+from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.ops.triangular cimport c_solve_triangular
 from tinytorch._core.ops.window cimport listed
 from tinytorch._core.ops.window cimport listed
@@ -223,8 +224,8 @@ def qr(Tensor A not None, mode="reduced", *, out=None):
     check_matrix(A, "linalg.qr")
     check_floats(A, "linalg.qr", True)
     if mode not in ("reduced", "complete", "r"):
-        raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of "
-                           "'reduced' (default), 'r', or 'complete'")
+        raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one "
+                           "of 'reduced' (default), 'r', or 'complete'")
     refuse_kernel("geqrf_cpu", A)
     return results(Qr, c_qr(A, ONLY_R if mode == "r" else mode == "complete"), out)
 
@@ -277,18 +278,18 @@ cdef int check_reflectors(Tensor a, Tensor tau, str op) except -1:
     cdef int d
     if tau.rank != a.rank - 1:
         raise RuntimeError(
-            f"{op}: Expected tau to have one dimension less than input, but got tau.ndim "
-            f"equal to {tau.rank} and input.ndim is equal to {a.rank}")
+            f"{op}: Expected tau to have one dimension less than input, but got "
+            f"tau.ndim equal to {tau.rank} and input.ndim is equal to {a.rank}")
     for d in range(a.rank - 2):
         if a.sizes[d] != tau.sizes[d]:
             raise RuntimeError(
-                f"{op}: Expected batch dimensions of tau to be equal to input.shape[:-2],"
-                f" but got {listed(tau.rank - 1, tau.sizes)}")
+                f"{op}: Expected batch dimensions of tau to be equal to "
+                f"input.shape[:-2], but got {listed(tau.rank - 1, tau.sizes)}")
     return 0
 
 
 def householder_product(Tensor input not None, Tensor tau not None, *, out=None):
-    """Return the first columns of the product of the reflectors that `geqrf` returned."""
+    """Return the first columns of the product of the reflectors of `geqrf`."""
     cdef str op = "torch.linalg.householder_product"
     cdef int64_t m, n
     cdef Tensor y
@@ -303,8 +304,8 @@ def householder_product(Tensor input not None, Tensor tau not None, *, out=None)
                            "tau.shape[-1]")
     check_reflectors(input, tau, op)
     if tau.code != input.code:
-        raise RuntimeError(f"{op}: tau dtype {dtype_word(tau.code)} does not match input "
-                           f"dtype {dtype_word(input.code)}")
+        raise RuntimeError(f"{op}: tau dtype {dtype_word(tau.code)} does not match "
+                           f"input dtype {dtype_word(input.code)}")
     refuse_kernel("orgqr_cpu", input)
     if needs_grad2(input, tau):
         y = with_batch(c_narrow(identity(input, m), 1, 0, n), input.rank - 2,
@@ -322,7 +323,7 @@ def orgqr(Tensor input not None, input2, *, out=None):
 
 def ormqr(Tensor input not None, Tensor input2 not None, Tensor input3 not None,
           left=True, transpose=False, *, out=None):
-    """Return the product of Q, given by `geqrf`'s reflectors, and a matrix, on its left."""
+    """Return Q times a matrix, or the reverse, given Q by the reflectors of `geqrf`."""
     cdef View[3] v
     cdef Scalar[2] s
     cdef Tensor y, stored, tau
@@ -354,8 +355,8 @@ cdef int check_ormqr(Tensor a, Tensor tau, Tensor c, bint left) except -1:
         raise RuntimeError(f"{op}: other must have at least 2 dimensions.")
     n = c.sizes[c.rank - (2 if left else 1)]
     if tau.rank == 0 or tau.sizes[tau.rank - 1] > n:
-        raise RuntimeError(f"{op}: other.shape[{side}] must be greater than or equal to "
-                           "tau.shape[-1]")
+        raise RuntimeError(f"{op}: other.shape[{side}] must be greater than or equal "
+                           "to tau.shape[-1]")
     if n != a.sizes[a.rank - 2]:
         raise RuntimeError(
             f"{op}: other.shape[{side}] must be equal to input.shape[-2]")
@@ -376,7 +377,7 @@ cdef int check_ormqr(Tensor a, Tensor tau, Tensor c, bint left) except -1:
     for x, name in ((tau, "tau"), (c, "other")):
         if (<Tensor>x).code != a.code:
             raise RuntimeError(
-                f"{op}: Expected input and {name} to have the same dtype, but input has "
-                f"dtype{dtype_word(a.code)} and {name} has dtype "
+                f"{op}: Expected input and {name} to have the same dtype, but input "
+                f"has dtype{dtype_word(a.code)} and {name} has dtype "
                 f"{dtype_word((<Tensor>x).code)}")
     return refuse_kernel("ormqr_cpu", a)

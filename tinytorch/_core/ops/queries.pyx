@@ -82,7 +82,8 @@ def get_device(Tensor input not None) -> int:
 
 
 def typename(obj) -> str:
-    """Return 'torch.FloatTensor' and the like; for other objects the name of their type."""
+    """Return 'torch.FloatTensor' and the like;
+    for other objects the name of their type."""
     if isinstance(obj, Tensor):
         return obj.type()
     kind = obj if isinstance(obj, type) else type(obj)

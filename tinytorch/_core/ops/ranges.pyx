@@ -37,7 +37,8 @@ cdef int put(Scalar* s, const Number* n, int compute) noexcept:
     return 0
 
 
-cdef Tensor sequence(int64_t count, object dtype, int code, object device, object layout,
+cdef Tensor sequence(int64_t count, object dtype, int code, object device,
+                     object layout,
                      object pin_memory, const Number* first, double step, int64_t whole,
                      const Number* last):
     """first + i step; with `last` closed, then it is exact at both ends."""

@@ -173,7 +173,8 @@ cdef int roll_backward(Node node, Tensor gy) except -1:
 
 
 def roll(Tensor input not None, shifts, dims=()):
-    """Return a copy moved round along the given dimensions, or as if flat without any."""
+    """Return a copy moved round along the given dimensions,
+    or as if flat without any."""
     cdef int64_t[MAX_DIMS] by
     cdef int[MAX_DIMS] along
     cdef int i, n, m = 0
@@ -195,7 +196,8 @@ def roll(Tensor input not None, shifts, dims=()):
         return c_reshape(c_roll(c_reshape(input, 1, &flat), 1, by, along), input.rank,
                          input.sizes)
     if input.rank == 0:
-        raise IndexError(f"Dimension specified as {over[0]} but tensor has no dimensions")
+        raise IndexError(f"Dimension specified as {over[0]} but tensor has no "
+                         "dimensions")
     for i in range(m):
         along[i] = read_dim(over[i], input.rank, "roll")
     return c_roll(input, n, by, along)
@@ -278,8 +280,8 @@ def repeat(Tensor self not None, *counts, repeats=None):
     cdef bint negative = False
     rank = read_sizes(either(counts, repeats, "repeat", "repeats"), times, "repeat")
     if rank < self.rank:
-        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than "
-                           "number of dimensions of tensor")
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller "
+                           "than number of dimensions of tensor")
     for d in range(rank):
         sizes[d] = times[d] * (self.sizes[d - rank + self.rank]
                                if d >= rank - self.rank else 1)
@@ -307,7 +309,8 @@ def tile(Tensor input not None, *counts, dims=None):
     return c_repeat(input, rank, times)
 
 
-def repeat_interleave(Tensor input not None, repeats=None, dim=None, *, output_size=None):
+def repeat_interleave(Tensor input not None, repeats=None, dim=None, *,
+                      output_size=None):
     """Return a copy with every entry of a dimension repeated.
 
     `repeats` is one number, or a tensor of one number per entry.  Without `dim` the
@@ -326,14 +329,15 @@ def repeat_interleave(Tensor input not None, repeats=None, dim=None, *, output_s
     if isinstance(repeats, (float, list, tuple)) or not hasattr(repeats, "__index__"):
         raise TypeError(
             "repeat_interleave() received an invalid combination of arguments - got "
-            f"({type(repeats).__name__}, int), but expected one of:\n * (Tensor repeats, "
-            "int dim = None, *, int output_size = None)\n * (int repeats, int dim = None, "
-            "*, int output_size = None)\n")
+            f"({type(repeats).__name__}, int), but expected one of:\n * (Tensor "
+            "repeats, int dim = None, *, int output_size = None)\n * (int repeats, int "
+            "dim = None, *, int output_size = None)\n")
     return evenly(input, repeats.__index__(), d)
 
 
 cdef Tensor evenly(Tensor x, int64_t times, int dim):
-    """x with every entry of dim `times` times: (.., n, ..) -> (.., n, times, ..), flat."""
+    """x with every entry of dim `times` times: (.., n, ..) -> (.., n, times, ..),
+    flat."""
     cdef int64_t[MAX_DIMS] sizes
     cdef int64_t[MAX_DIMS] strides
     cdef int64_t inner
@@ -349,7 +353,8 @@ cdef Tensor evenly(Tensor x, int64_t times, int dim):
     memcpy(strides, y.strides, x.rank * sizeof(int64_t))
     inner = strides[dim]
     strides[dim] *= times
-    for i in range(times if y.count else 0):  # every pass writes one entry of each group
+    # every pass writes one entry of each group
+    for i in range(times if y.count else 0):
         copy_into(view(y, x.rank, x.sizes, strides, i * inner * itemsize[y.code]), x)
     if needs_grad(x):
         node = new_node(evenly_backward, b"RepeatInterleaveBackward0")
@@ -390,7 +395,7 @@ cdef object by_counts(Tensor x, Tensor repeats, int dim, object output_size):
 
 cdef Tensor positions(Tensor repeats, object output_size):
     """0 repeats[0] times, 1 repeats[1] times, and so on."""
-    cdef int64_t total = 0, i, k, at = 0
+    cdef int64_t total = 0, i, _k, at = 0
     cdef Tensor counts, y
     cdef int64_t* n
     cdef int64_t* p
@@ -402,7 +407,8 @@ cdef Tensor positions(Tensor repeats, object output_size):
             f"'{dtype_names[repeats.code]}'")
     refuse_capture("repeat_interleave")
     if repeats.storage.device == META:
-        raise NotImplementedError("repeat_interleave of a meta tensor depends on values")
+        raise NotImplementedError("repeat_interleave of a meta tensor depends on "
+                                  "values")
     counts = contiguous(c_to(c_to_device(repeats, CPU, 0), I64))
     n = <int64_t*>data(counts)
     for i in range(counts.count):
@@ -414,7 +420,7 @@ cdef Tensor positions(Tensor repeats, object output_size):
     y = empty_beside(counts, 1, &total, I64)
     p = <int64_t*>data(y)
     for i in range(counts.count):
-        for k in range(n[i]):
+        for _k in range(n[i]):
             p[at] = i
             at += 1
     return c_to_device(c_to(y, repeats.code), repeats.storage.device,

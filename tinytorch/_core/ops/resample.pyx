@@ -30,7 +30,8 @@ cdef extern from "resample.h" nogil:
 
 tt_parallel_for = parallel_for
 cdef Kernel* FORWARD = register_kernel("resample", resample_driver, NULL)
-cdef Kernel* BACKWARD = register_kernel("resample_backward", resample_backward_driver, NULL)
+cdef Kernel* BACKWARD = register_kernel("resample_backward", resample_backward_driver,
+                                        NULL)
 
 cdef struct Sampling:
     int axes, mode, align, antialias
@@ -167,10 +168,10 @@ cdef list read_size(Tensor x, object size):
     if isinstance(size, (list, tuple)):
         if len(size) != dims:
             raise ValueError(
-                "Input and output must have the same number of spatial dimensions, but got "
-                f"input with spatial dimensions of {list(x.shape[2:])} and output size of "
-                f"{size}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
-                "output size in (o1, o2, ...,oK) format.")
+                "Input and output must have the same number of spatial dimensions, but "
+                f"got input with spatial dimensions of {list(x.shape[2:])} and output "
+                f"size of {size}. Please provide input tensor in (N, C, d1, d2, "
+                "...,dK) format and output size in (o1, o2, ...,oK) format.")
         if not all([hasattr(number, "__index__") for number in size]):
             raise TypeError(
                 "expected size to be one of int or Tuple[int] or Tuple[int, int] or "
@@ -189,10 +190,10 @@ cdef list read_scale(Tensor x, object scale_factor):
         return [float(scale_factor)] * dims
     if len(scale_factor) != dims:
         raise ValueError(
-            "Input and scale_factor must have the same number of spatial dimensions, but "
-            f"got input with spatial dimensions of {list(x.shape[2:])} and scale_factor of "
-            f"shape {scale_factor}. Please provide input tensor in (N, C, d1, d2, ...,dK) "
-            "format and scale_factor in (s1, s2, ...,sK) format.")
+            "Input and scale_factor must have the same number of spatial dimensions, "
+            f"but got input with spatial dimensions of {list(x.shape[2:])} and "
+            f"scale_factor of shape {scale_factor}. Please provide input tensor in (N, "
+            "C, d1, d2, ...,dK) format and scale_factor in (s1, s2, ...,sK) format.")
     return [float(scale) for scale in scale_factor]
 
 
@@ -202,8 +203,8 @@ cdef int refuse_mode(Tensor x, object mode) except -1:
             f"Got {x.rank}D input, but {mode} mode needs {ranks[mode]}D input")
     raise NotImplementedError(
         "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
-        f"{x.rank}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | "
-        f"lanczos | area | nearest-exact (got {mode})")
+        f"{x.rank}D) for the modes: nearest | linear | bilinear | bicubic | trilinear "
+        f"| lanczos | area | nearest-exact (got {mode})")
 
 
 cdef int check_sizes(Tensor x, const int64_t* sizes) except -1:
@@ -213,13 +214,14 @@ cdef int check_sizes(Tensor x, const int64_t* sizes) except -1:
     for a in range(2, x.rank):
         good = good and x.sizes[a] > 0 and sizes[a] > 0
     if not good:
-        before = ", ".join([f"{name}: {x.sizes[a + 2]}" for a, name in enumerate(names)])
+        before = ", ".join([f"{name}: {x.sizes[a + 2]}" for a,
+                            name in enumerate(names)])
         after = ", ".join([f"{name}: {sizes[a + 2]}" for a, name in enumerate(names)])
-        raise RuntimeError("Input and output sizes should be greater than 0, but got input "
-                           f"({before}) output ({after})")
+        raise RuntimeError("Input and output sizes should be greater than 0, but got "
+                           f"input ({before}) output ({after})")
     if x.sizes[1] == 0:
-        raise RuntimeError(f"Non-empty {x.rank}D data tensor expected but got a tensor with "
-                           f"sizes {sizes_text(x)}")
+        raise RuntimeError(f"Non-empty {x.rank}D data tensor expected but got a tensor "
+                           f"with sizes {sizes_text(x)}")
     return 0
 
 
@@ -256,20 +258,23 @@ cdef Tensor interpolated(Tensor x, object size, object scale_factor, object mode
         wanted = read_size(x, size)
     elif scale_factor is not None:
         scales = read_scale(x, scale_factor)
-        wanted = [<int64_t>floor(x.sizes[2 + a] * <double>scales[a]) if scales[a] >= 0 else
+        wanted = [<int64_t>floor(x.sizes[2 + a] * <double>scales[a]) if scales[a]
+                  >= 0 else
                   <int64_t>(x.sizes[2 + a] * <double>scales[a])
                   for a in range(x.rank - 2)]
     else:
         raise ValueError("either size or scale_factor should be defined")
     if recompute is not None and recompute and size is not None:
-        raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+        raise ValueError("recompute_scale_factor is not meaningful with an explicit "
+                         "size.")
     if antialias and not (mode in ("bilinear", "bicubic", "lanczos") and x.rank == 4):
-        raise ValueError("Anti-alias option is restricted to bilinear, bicubic, and lanczos "
-                         "modes and requires a 4-D tensor as input")
+        raise ValueError("Anti-alias option is restricted to bilinear, bicubic, and "
+                         "lanczos modes and requires a 4-D tensor as input")
     if mode == "lanczos" and not antialias and x.rank == 4:
         raise ValueError("lanczos interpolation requires antialias=True")
     if mode == "area" and x.rank in (3, 4, 5):
-        pool = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[x.rank - 3]
+        pool = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[x.rank
+                                                                               - 3]
         return pool(x, wanted)
     if (mode, x.rank) not in modes:
         refuse_mode(x, mode)

@@ -1,4 +1,5 @@
-"""Views and copies for the other families: each records a graph while grad mode is on."""
+"""Views and copies for the other families:
+each records a graph while grad mode is on."""
 
 from libc.stdint cimport int64_t
 
@@ -21,7 +22,8 @@ cdef int save_sizes(Node node, int rank, const int64_t* sizes) except -1
 cdef int saved_sizes(Node node, int64_t* sizes) except -1  # returns the rank
 cdef Tensor c_view(Tensor x, int rank, const int64_t* sizes)     # raises if it cannot
 cdef Tensor c_reshape(Tensor x, int rank, const int64_t* sizes)  # a view if it can be
-cdef Tensor c_view_as(Tensor x, Tensor like)                     # reshape to like's shape
+# reshape to like's shape
+cdef Tensor c_view_as(Tensor x, Tensor like)
 cdef Tensor c_transpose(Tensor x, int a, int b)
 cdef Tensor c_permute(Tensor x, const int* dims)
 cdef Tensor c_expand(Tensor x, int rank, const int64_t* sizes)   # sizes may be -1

@@ -69,7 +69,8 @@ cdef int saved_sizes(Node node, int64_t* sizes) except -1:
 
 # ---- view and reshape ----
 
-cdef int infer_sizes(Tensor x, int rank, const int64_t* asked, int64_t* sizes) except -1:
+cdef int infer_sizes(Tensor x, int rank, const int64_t* asked,
+                     int64_t* sizes) except -1:
     """Replace a -1 by what is left; the product must be x's."""
     cdef int i, unknown = -1
     cdef int64_t n = 1
@@ -388,9 +389,10 @@ cdef Tensor c_flatten(Tensor x, int begin, int end):
 # ---- in place ----
 
 cdef Tensor reshaped_in_place(Tensor self, Tensor y):
-    """Let self have y's shape, y being a view of self, and y's history."""
+    """Let self show what y, a view of self, shows, and have y's history."""
     check_inplace(self)
     set_sizes(self, y.rank, y.sizes, y.strides)
+    self.offset = y.offset
     if y.node is not None:
         self.node = y.node
         self.output = y.output

@@ -4,7 +4,7 @@ softmax       y = exp(x - m) / sum(exp(x - m)),  m = max(x)
 cross-entropy loss of a row = log(sum(exp(x))) - x[class]
 """
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from tinytorch._core.autograd cimport (
     Node, attach, grad_mode, link, needs_grad, new_node, save_output, saved, send,

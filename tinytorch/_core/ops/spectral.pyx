@@ -9,11 +9,11 @@ from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, copy_into, register_kernel, run, view_of)
 from tinytorch._core.lapack cimport ensure_lapack, gesdd, syevd
 from tinytorch._core.ops.arithmetic cimport c_add, c_div, c_mul, c_mul_number, c_sub
+from tinytorch._core.ops.bmm cimport c_bmm, c_mT
 from tinytorch._core.ops.compare cimport c_eq_number
 from tinytorch._core.ops.copies cimport zeros_like
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.join cimport c_narrow
-from tinytorch._core.ops.matmul cimport c_bmm, c_mT
 from tinytorch._core.ops.matrices cimport (
     batch_element, check_floats, check_matrix, check_square, cols_of, columns,
     each_matrix, empty_columns, first_failure, identity, lead, part, per_matrix,
@@ -96,7 +96,8 @@ cdef tuple decomposed(Tensor a, int64_t job):
     cdef int64_t wide = 0 if job == NONE else k
     cdef Tensor u = rectangle(a, 0 if job == NONE else m, m if job == FULL else wide)
     cdef Tensor vh = rectangle(a, n if job == FULL else wide, 0 if job == NONE else n)
-    cdef Tensor s = per_vector(a, k, a.code), info = per_matrix(a, I32), work = columns(a)
+    cdef Tensor s = per_vector(a, k, a.code), info = per_matrix(a, I32)
+    cdef Tensor work = columns(a)
     if a.storage.device != META:
         ensure_lapack()
     which.i = job
@@ -123,8 +124,8 @@ cdef int check_converged(Tensor info, str op, str what) except -1:
             raise_failure(f"{op}: {where}The algorithm failed to converge because the "
                           "input matrix contained non-finite values.")
         raise_failure(
-            f"{op}: {where}The algorithm failed to converge because the input matrix is "
-            f"ill-conditioned or has too many repeated {what} (error code: "
+            f"{op}: {where}The algorithm failed to converge because the input matrix "
+            f"is ill-conditioned or has too many repeated {what} (error code: "
             f"{<int32_t>failure}).")
     return 0
 
@@ -297,7 +298,7 @@ cdef bint read_uplo(Tensor a, object uplo) except -1:
 
 
 def eigh(Tensor A not None, UPLO="L", *, out=None):
-    """Return (eigenvalues, eigenvectors) of a symmetric matrix, of which UPLO is read."""
+    """Return (eigenvalues, eigenvectors) of a symmetric matrix; UPLO is read of it."""
     return results(Eigh, c_eigh(A, read_uplo(A, UPLO)), out)
 
 

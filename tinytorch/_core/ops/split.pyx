@@ -102,8 +102,8 @@ cdef int split_dim(Tensor x, object dim, str op) except -1:
     return read_dim(dim, x.rank, op)
 
 
-def split(Tensor tensor not None, split_size_or_sections=None, dim=0, *, split_size=None,
-          split_sizes=None):
+def split(Tensor tensor not None, split_size_or_sections=None, dim=0, *,
+          split_size=None, split_sizes=None):
     """Return views of equal size along a dimension, or of the given sizes."""
     cdef int d = split_dim(tensor, dim, "split")
     cdef int64_t size
@@ -113,8 +113,8 @@ def split(Tensor tensor not None, split_size_or_sections=None, dim=0, *, split_s
     if isinstance(size_or_sizes, (tuple, list)):
         return split_with_sizes(tensor, size_or_sizes, d)
     if isinstance(size_or_sizes, float) or not hasattr(size_or_sizes, "__index__"):
-        raise TypeError("split_with_sizes(): argument 'split_sizes' (position 2) must be "
-                        f"tuple of ints, not {type(size_or_sizes).__name__}")
+        raise TypeError("split_with_sizes(): argument 'split_sizes' (position 2) must "
+                        f"be tuple of ints, not {type(size_or_sizes).__name__}")
     size = size_or_sizes.__index__()
     check_split(tensor, size, d)
     return c_split(tensor, d, size)
@@ -157,8 +157,8 @@ def chunk(Tensor input not None, chunks, dim=0):
     return split_into(input, d, chunk_sizes(input, chunks, d), b"SplitBackward0")
 
 
-def tensor_split(Tensor input not None, indices_or_sections=None, dim=0, *, indices=None,
-                 sections=None):
+def tensor_split(Tensor input not None, indices_or_sections=None, dim=0, *,
+                 indices=None, sections=None):
     """Return views between the given indices, or so many of nearly equal size."""
     cdef int64_t n, size, at = 0, end
     cdef int d
@@ -197,8 +197,8 @@ cdef object split_points(Tensor x):
                            f"dtype of long, but got {x.dtype}")
     if x.rank > 1:
         raise RuntimeError("tensor_split expected tensor_indices_or_sections to be a "
-                           "zero-dimensional or one-dimensional tensor, but got a tensor "
-                           f"with {x.rank} dims")
+                           "zero-dimensional or one-dimensional tensor, but got a "
+                           f"tensor with {x.rank} dims")
     return x.tolist()
 
 

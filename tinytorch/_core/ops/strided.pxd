@@ -12,16 +12,19 @@ cdef class Layout:                 # a tensor's geometry, without the tensor
     cdef int64_t offset            # elements from the start of the storage
 
 cdef Layout layout_of(Tensor x)
-cdef Layout layout(int rank, const int64_t* sizes, const int64_t* strides, int64_t offset)
+cdef Layout layout(int rank, const int64_t* sizes, const int64_t* strides,
+                   int64_t offset)
 
-# `inner` and `outer` are views of one storage.  take: the elements of inner, from g that
-# has outer's shape.  embed, its adjoint: outer's shape, zero but for gy at inner's places.
+# `inner` and `outer` are views of one storage.  take: the elements of inner, from g
+# that has outer's shape.  embed, its adjoint: outer's shape, zero but for gy at inner's
+# places.
 # cut_out: g with zeros at inner's places.  All three record.
 cdef Tensor take(Tensor g, Layout inner, Layout outer)
 cdef Tensor embed(Tensor gy, Layout inner, Layout outer)
 cdef Tensor cut_out(Tensor g, Layout inner, Layout outer)
 
-cdef Tensor c_as_strided(Tensor x, int rank, const int64_t* sizes, const int64_t* strides,
+cdef Tensor c_as_strided(Tensor x, int rank, const int64_t* sizes,
+                         const int64_t* strides,
                          int64_t offset)   # offset in elements from the storage's start
 cdef Node as_strided_node(object target, int nr, Layout outer, Layout inner)
 cdef Tensor c_diagonal(Tensor x, int64_t diagonal, int a, int b)

@@ -12,14 +12,15 @@ from libc.string cimport memcpy
 cimport cython
 
 from tinytorch._core.autograd cimport (
-    Node, attach, grad_mode, link, needs_grad, new_node, send, set_edge)
+    Node, attach, link, needs_grad, new_node, send, set_edge)
 from tinytorch._core.executor cimport (
     Driver, Kernel, View, copy_into, fill_with, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport c_mul
 from tinytorch._core.ops.shape cimport (
-    c_to, contiguous, read_dim, read_int, read_sizes, reshaped_in_place, view_node, viewed, zeros)
+    contiguous, read_dim, read_int, read_sizes, reshaped_in_place, view_node,
+    viewed, zeros)
 from tinytorch._core.tensor cimport (
-    Tensor, empty_beside, empty_like, is_contiguous, size_of, view, wrote)
+    Tensor, empty_beside, is_contiguous, view, wrote)
 from tinytorch._core.types cimport (
     BF16, COMPUTE_I64, F16, F32, I64, MAX_DIMS, compute_of, itemsize)
 
@@ -168,7 +169,8 @@ cdef Tensor embed(Tensor gy, Layout inner, Layout outer):
 
 cdef int embed_backward(Node node, Tensor gy) except -1:
     """The elements that were placed: dx = take(dy)"""
-    send(node, 0, take(gy, <Layout>(<tuple>node.context)[0], <Layout>(<tuple>node.context)[1]))
+    send(node, 0,
+         take(gy, <Layout>(<tuple>node.context)[0], <Layout>(<tuple>node.context)[1]))
     return 0
 
 
@@ -191,7 +193,8 @@ cdef Tensor take(Tensor g, Layout inner, Layout outer):
         node.context = (inner, outer)
     if not is_contiguous(g) and not same_strides(g, outer):
         g = contiguous(g)
-    if inner.offset >= begin and end_of(inner) <= end_of(outer) and same_strides(g, outer):
+    if inner.offset >= begin and end_of(inner) <= end_of(outer) and same_strides(g,
+                                                                                 outer):
         y = view(g, inner.rank, inner.sizes, inner.strides,
                  g.offset + (inner.offset - begin) * itemsize[g.code])
         y.base = None
@@ -207,7 +210,8 @@ cdef Tensor take(Tensor g, Layout inner, Layout outer):
 
 cdef int take_backward(Node node, Tensor gy) except -1:
     """Gradients go back to the places that were read: dx = embed(dy)"""
-    send(node, 0, embed(gy, <Layout>(<tuple>node.context)[0], <Layout>(<tuple>node.context)[1]))
+    send(node, 0,
+         embed(gy, <Layout>(<tuple>node.context)[0], <Layout>(<tuple>node.context)[1]))
     return 0
 
 
@@ -351,7 +355,8 @@ cdef Tensor c_diagonal(Tensor x, int64_t diagonal, int a, int b):
         node.i1 = a
         node.i2 = b
         node.context = (rows, columns)
-    return viewed(x, node, rank + 1, sizes, strides, x.offset + offset * itemsize[x.code])
+    return viewed(x, node, rank + 1, sizes, strides,
+                  x.offset + offset * itemsize[x.code])
 
 
 cdef int diagonal_backward(Node node, Tensor gy) except -1:

@@ -3,7 +3,8 @@
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, inference_mode, link, needs_grad, new_node, rebase, send)
+    Node, attach, check_inplace, inference_mode, link, needs_grad, new_node, rebase,
+    send)
 from tinytorch._core.executor cimport (
     Driver, Kernel, Scalar, View, copy_into, register_kernel, run, view_of)
 from tinytorch._core.ops.elementwise cimport deliver
@@ -95,7 +96,8 @@ cdef int64_t read_diagonal(Tensor x, object diagonal, str op) except? -1:
 
 def tril(Tensor input not None, diagonal=0, *, out=None):
     """Return the matrix with zeros above a diagonal."""
-    return deliver(c_triangle(input, read_diagonal(input, diagonal, "tril"), False), out)
+    return deliver(c_triangle(input, read_diagonal(input, diagonal, "tril"), False),
+                   out)
 
 
 def triu(Tensor input not None, diagonal=0, *, out=None):

@@ -14,12 +14,13 @@ from tinytorch._core.blas cimport blas_symbol
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport c_neg
+from tinytorch._core.ops.bmm cimport batch_shape, c_bmm, c_mT
 from tinytorch._core.ops.copies cimport c_clone
 from tinytorch._core.ops.elementwise cimport deliver
-from tinytorch._core.ops.matmul cimport c_bmm, c_mT
 from tinytorch._core.ops.matrices cimport (
     check_matrix, check_same_dtype, check_square, cols_of, columns, columnwise,
-    each_matrix, expand_batch, lead, part, refuse_kernel, rows_of, with_batch)
+    each_matrix, lead, part, refuse_kernel, rows_of, with_batch)
+from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.ops.triangle cimport c_triangle
 from tinytorch._core.return_types import named_result
 from tinytorch._core.storage cimport META
@@ -152,7 +153,7 @@ cdef int solve_backward(Node node, Tensor gx) except -1:
 
 cdef Tensor solve_checked(Tensor a, Tensor b, bint upper, bint left, bint unit):
     cdef int64_t[MAX_DIMS] batch
-    cdef int r = expand_batch(a, b, batch)
+    cdef int r = batch_shape(a, b, batch)
     return c_solve_triangular(with_batch(a, r, batch), with_batch(b, r, batch), upper,
                               left, unit)
 
@@ -179,7 +180,7 @@ TriangularSolve = named_result("triangular_solve", "solution cloned_coefficient"
 
 def triangular_solve(Tensor input not None, Tensor A not None, upper=True,
                      transpose=False, unitriangular=False, *, out=None):
-    """Return (solution, copy of A) of A X = input; `linalg.solve_triangular` is newer."""
+    """Return (X, a copy of A) with A X = input; `linalg.solve_triangular` is newer."""
     cdef Tensor x
     warnings.warn(
         "torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular"

@@ -64,8 +64,8 @@ cdef int refuse_index(Tensor at, Tensor y, int dims) except -1:
     volume = "x".join([str(y.sizes[d]) for d in range(y.rank - dims, y.rank)])
     for place in at.reshape(-1).tolist():
         if not 0 <= place < size:
-            raise RuntimeError(f"Found an invalid max index: {place} (output volumes are "
-                               f"of size {volume})")
+            raise RuntimeError(f"Found an invalid max index: {place} (output volumes "
+                               f"are of size {volume})")
     return 0
 
 
@@ -78,8 +78,8 @@ cdef int check_operands(Tensor x, Tensor at, int dims) except -1:
         found = "" if dims == 3 else f" but got: {dtype_word(at.code)}"
         raise RuntimeError(f"elements in indices should be type int64{found}")
     if x.rank not in (dims + 1, dims + 2):
-        raise RuntimeError(f"Input to {op} should be a {dims + 1}d or {dims + 2}d Tensor, "
-                           f"but got a tensor with {x.rank} dimensions.")
+        raise RuntimeError(f"Input to {op} should be a {dims + 1}d or {dims + 2}d "
+                           f"Tensor, but got a tensor with {x.rank} dimensions.")
     if not same_shape(x, at):
         raise RuntimeError(
             "Expected shape of indices to be same as that of the input tensor "
@@ -87,8 +87,8 @@ cdef int check_operands(Tensor x, Tensor at, int dims) except -1:
     for d in range(1, x.rank):
         if x.sizes[d] == 0:
             raise RuntimeError(
-                f"{op}(): Expected input to have non-zero size for non-batch dimensions, "
-                f"but got {sizes_text(x)} with dimension {d} being empty.")
+                f"{op}(): Expected input to have non-zero size for non-batch "
+                f"dimensions, but got {sizes_text(x)} with dimension {d} being empty.")
     same_device(x, at)
     if not is_float(x.code):
         refuse_dtype(f"max_unpool{dims}d", x.code)
@@ -97,7 +97,8 @@ cdef int check_operands(Tensor x, Tensor at, int dims) except -1:
 
 cdef list output_sizes(Tensor x, int dims, int64_t* kernel, int64_t* stride,
                        int64_t* padding, object output_size):
-    """The sizes of the result's planes: those asked for, if pooling maps them to x's."""
+    """The sizes of the result's planes: those asked for,
+    if pooling maps them to x's."""
     cdef int a
     usual = [(x.sizes[x.rank - dims + a] - 1) * stride[a] + kernel[a] - 2 * padding[a]
              for a in range(dims)]
@@ -107,8 +108,8 @@ cdef list output_sizes(Tensor x, int dims, int64_t* kernel, int64_t* stride,
         output_size = output_size[2:]
     if len(output_size) != dims:
         raise ValueError(
-            f"output_size should be a sequence containing {dims} or {dims + 2} elements, "
-            f"but it has a length of '{len(output_size)}'")
+            f"output_size should be a sequence containing {dims} or {dims + 2} "
+            f"elements, but it has a length of '{len(output_size)}'")
     for a in range(dims):
         least, most = usual[a] - stride[a], usual[a] + stride[a]
         if not least < output_size[a] < most:
@@ -149,8 +150,8 @@ cdef Tensor unpool(Tensor x, Tensor at, object kernel_size, object stride,
     return c_squeeze(x, x.rank - 1) if dims == 1 else x
 
 
-def max_unpool1d(Tensor input not None, Tensor indices not None, kernel_size, stride=None,
-                 padding=0, output_size=None):
+def max_unpool1d(Tensor input not None, Tensor indices not None, kernel_size,
+                 stride=None, padding=0, output_size=None):
     """Undo max_pool1d as far as it can be: see max_unpool2d.
 
     Example:
@@ -160,8 +161,8 @@ def max_unpool1d(Tensor input not None, Tensor indices not None, kernel_size, st
     return unpool(input, indices, kernel_size, stride, padding, output_size, 1)
 
 
-def max_unpool2d(Tensor input not None, Tensor indices not None, kernel_size, stride=None,
-                 padding=0, output_size=None):
+def max_unpool2d(Tensor input not None, Tensor indices not None, kernel_size,
+                 stride=None, padding=0, output_size=None):
     """Undo max_pool2d as far as it can be: all but the maxima are 0.
 
     Args:
@@ -171,8 +172,8 @@ def max_unpool2d(Tensor input not None, Tensor indices not None, kernel_size, st
     return unpool(input, indices, kernel_size, stride, padding, output_size, 2)
 
 
-def max_unpool3d(Tensor input not None, Tensor indices not None, kernel_size, stride=None,
-                 padding=0, output_size=None):
+def max_unpool3d(Tensor input not None, Tensor indices not None, kernel_size,
+                 stride=None, padding=0, output_size=None):
     """Undo max_pool3d as far as it can be: see max_unpool2d."""
     return unpool(input, indices, kernel_size, stride, padding, output_size, 3)
 

@@ -10,22 +10,22 @@ from tinytorch._core.ops.shape cimport (
     either, read_dim, read_dims, read_int,
     read_sizes, reshaped_in_place, swapped, unpack, view_node, viewed, without, wrap)
 from tinytorch._core.tensor cimport (
-    REQUIRES_GRAD, Tensor, is_contiguous as lies_contiguous, set_sizes, size_of)
+    REQUIRES_GRAD, Tensor, is_contiguous as lies_contiguous)
 from tinytorch._core.types cimport MAX_DIMS, itemsize
 from tinytorch._core.types cimport dtype as dtype_class
-
-from tinytorch._core.types import Size
 
 METHODS = [
     "view", "view_as", "reshape", "reshape_as", "transpose", "swapaxes", "swapdims",
     "permute", "movedim", "moveaxis", "t", "T", "mT", "H", "mH", "adjoint", "squeeze",
     "unsqueeze", "flatten", "unflatten", "ravel", "expand", "expand_as", "broadcast_to",
-    "contiguous", "clone", "detach", "detach_", "is_contiguous", "transpose_", "swapaxes_",
+    "contiguous", "clone", "detach", "detach_", "is_contiguous", "transpose_",
+    "swapaxes_",
     "swapdims_", "t_", "squeeze_", "unsqueeze_"]
 __all__ = [
     "reshape", "transpose", "swapaxes", "swapdims", "permute", "movedim", "moveaxis",
     "t", "adjoint", "squeeze", "unsqueeze", "flatten", "unflatten", "ravel",
-    "broadcast_to", "broadcast_tensors", "broadcast_shapes", "clone", "detach", "detach_"]
+    "broadcast_to", "broadcast_tensors", "broadcast_shapes", "clone", "detach",
+    "detach_"]
 
 
 # ---- sizes ----
@@ -80,15 +80,15 @@ cdef int check_wider(Tensor x, int ratio, str names) except -1:
     cdef int i, last = x.rank - 1
     cdef int64_t offset = x.offset // itemsize[x.code]
     if x.sizes[last] % ratio:
-        raise RuntimeError(f"self.size(-1) must be divisible by {ratio} {names}, but got "
-                           f"{x.sizes[last]}")
+        raise RuntimeError(f"self.size(-1) must be divisible by {ratio} {names}, but "
+                           f"got {x.sizes[last]}")
     if offset % ratio:
-        raise RuntimeError(f"self.storage_offset() must be divisible by {ratio} {names}, "
-                           f"but got {offset}")
+        raise RuntimeError(f"self.storage_offset() must be divisible by {ratio} "
+                           f"{names}, but got {offset}")
     for i in range(last):
         if x.strides[i] % ratio:
-            raise RuntimeError(f"self.stride({i}) must be divisible by {ratio} {names}, "
-                               f"but got {x.strides[i]}")
+            raise RuntimeError(f"self.stride({i}) must be divisible by {ratio} "
+                               f"{names}, but got {x.strides[i]}")
     return 0
 
 
@@ -105,7 +105,8 @@ def reshape(Tensor input not None, *sizes, shape=None):
         torch.Size([2, 3])
     """
     cdef int64_t[MAX_DIMS] asked
-    cdef int rank = read_sizes(either(sizes, shape, "reshape", "shape"), asked, "reshape")
+    cdef int rank = read_sizes(either(sizes, shape, "reshape", "shape"), asked,
+                               "reshape")
     return c_reshape(input, rank, asked)
 
 
@@ -127,7 +128,8 @@ def ravel(Tensor input not None):
 
 
 def unflatten(Tensor input not None, dim, *inner_sizes, sizes=None):
-    """Return the input with one dimension split into `sizes`, one of which may be -1."""
+    """Return the input with one dimension split into `sizes`,
+    one of which may be -1."""
     cdef int64_t[MAX_DIMS] inner
     cdef int64_t[2 * MAX_DIMS] whole
     cdef int d = read_dim(dim, input.rank, "unflatten"), i, n, unknown = -1
@@ -147,14 +149,15 @@ def unflatten(Tensor input not None, dim, *inner_sizes, sizes=None):
         product = size
     if product != size or (unknown >= 0 and inner[unknown] < 0):
         raise RuntimeError(
-            f"unflatten: Provided sizes {[inner[i] for i in range(n)]} don't multiply up "
-            f"to the size of dim {d} ({size}) in the input tensor")
+            f"unflatten: Provided sizes {[inner[i] for i in range(n)]} don't multiply "
+            f"up to the size of dim {d} ({size}) in the input tensor")
     if input.rank - 1 + n > MAX_DIMS:
         raise RuntimeError(f"tensors have at most {MAX_DIMS} dimensions")
     memcpy(whole, input.sizes, d * sizeof(int64_t))
     memcpy(whole + d, inner, n * sizeof(int64_t))
     if input.rank:
-        memcpy(whole + d + n, input.sizes + d + 1, (input.rank - d - 1) * sizeof(int64_t))
+        memcpy(whole + d + n, input.sizes + d + 1,
+               (input.rank - d - 1) * sizeof(int64_t))
         return c_view(input, input.rank - 1 + n, whole)
     return c_view(input, n, whole)
 
@@ -260,8 +263,8 @@ def t(Tensor input not None):
 def adjoint(Tensor input not None):
     """Return the last two dimensions exchanged."""
     if input.rank < 2:
-        raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of "
-                           f"matrices. Got {input.rank}-D tensor.")
+        raise RuntimeError("tensor.adjoint() is only supported on matrices or batches "
+                           f"of matrices. Got {input.rank}-D tensor.")
     return c_transpose(input, input.rank - 2, input.rank - 1)
 
 
@@ -318,38 +321,12 @@ def expand_as(Tensor self not None, Tensor other not None):
     return c_expand(self, other.rank, other.sizes)
 
 
-def broadcast_to(Tensor input not None, size):
+def broadcast_to(Tensor input not None, *shape, size=None):
     """Return the input expanded to a shape."""
     cdef int64_t[MAX_DIMS] sizes
-    cdef int rank = read_sizes(size, sizes, "broadcast_to")
+    cdef int rank = read_sizes(either(shape, size, "broadcast_to", "size"), sizes,
+                               "broadcast_to")
     return c_expand(input, rank, sizes)
-
-
-def broadcast_shapes(*shapes):
-    """Return the shape to which all given shapes broadcast."""
-    cdef list result = []
-    cdef list sizes
-    cdef int i, at, k = 0
-    for shape in shapes:
-        sizes = [shape] if isinstance(shape, int) else list(shape)
-        if len(sizes) > len(result):
-            result = [1] * (len(sizes) - len(result)) + result
-        for i in range(len(sizes)):
-            at = len(result) - len(sizes) + i
-            if sizes[i] < 0:
-                raise RuntimeError("Trying to create tensor with negative dimension "
-                                   f"({sizes[i]}): ({sizes[i]})")
-            if sizes[i] == 1 or sizes[i] == result[at]:
-                continue
-            if result[at] != 1:
-                raise RuntimeError(
-                    f"Attempting to broadcast a dimension of length {sizes[i]} at "
-                    f"{at - len(result)}! Mismatching argument at index {k} had "
-                    f"{tuple(sizes)}; but expected shape should be broadcastable to "
-                    f"{result}")
-            result[at] = sizes[i]
-        k += 1
-    return Size(result)
 
 
 def broadcast_tensors(*tensors):
@@ -382,7 +359,8 @@ cdef list common_shape(list shape, Tensor x):
 # ---- dimensions of size 1 ----
 
 def squeeze(Tensor input not None, dim=None):
-    """Return a view without dimensions of size 1: all, or those of `dim` (int, tuple)."""
+    """Return a view without dimensions of size 1: all, or those of `dim` (int,
+    tuple)."""
     cdef int[MAX_DIMS] dims
     cdef int i, n
     if dim is None:
@@ -410,8 +388,10 @@ cdef int check_format(object memory_format, bint preserve) except -1:
         return 0
     if "channels_last" in name:
         raise NotImplementedError(f"memory format {name} is not supported")
-    raise RuntimeError(f"preserve memory format is unsupported by the contiguous operator"
-                       if "preserve" in name else f"unknown memory format {name}")
+    if "preserve" in name:
+        raise RuntimeError("preserve memory format is unsupported by the contiguous "
+                           "operator")
+    raise RuntimeError(f"unknown memory format {name}")
 
 
 def contiguous(Tensor self not None, memory_format=None):
@@ -457,10 +437,11 @@ def detach_(Tensor self not None):
     if self.base is not None and self.flags & REQUIRES_GRAD:
         raise RuntimeError(
             "Can't detach views in-place. Use detach() instead. If you are using "
-            "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is "
-            "set as True, gradients are views of DDP buckets, and hence detach_() cannot "
-            "be called on these gradients. To fix this error, please refer to the "
-            "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution.")
+            "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view "
+            "is set as True, gradients are views of DDP buckets, and hence detach_() "
+            "cannot be called on these gradients. To fix this error, please refer to "
+            "the Optimizer.zero_grad() function in torch/optim/optimizer.py as the "
+            "solution.")
     self.node = None
     self.output = 0
     self.flags &= ~REQUIRES_GRAD

@@ -5,7 +5,8 @@ from libc.stdint cimport int64_t
 from tinytorch._core.executor cimport Kernel, Scalar
 from tinytorch._core.tensor cimport Tensor
 
-# Reads an int or a sequence of at most 8 into `to`; returns its length, 0 for a bare int.
+# Reads an int or a sequence of at most 8 into `to`; returns its length, 0 for a bare
+# int.
 cdef int read_each(object value, int64_t* to, str op, str name) except -1
 # The same for `dims` axes; `complaint` is the message if the length is another.
 cdef int read_axes(object value, int64_t* to, int dims, str op, str name,
@@ -18,7 +19,8 @@ cdef int refuse_dtype(str kernel, int code) except -1     # raises PyTorch's err
 cdef int compute_code(int code) noexcept nogil            # F32, F64 or I64
 cdef Tensor operand(Tensor x, int code)                   # contiguous, cast; no graph
 cdef Tensor fresh(Tensor like, int rank, const int64_t* sizes, int code)
-# y = kernel(a, b, c) on contiguous operands of y's compute type; None ends the operands.
+# y = kernel(a, b, c) on contiguous operands of y's compute type; None ends the
+# operands.
 # Operands beyond `floats` (of a, b, c) keep their own dtype.
 cdef int launch(const Kernel* kernel, Tensor y, Tensor a, Tensor b, Tensor c,
                 const Scalar* s, int scalars, int floats=*) except -1
