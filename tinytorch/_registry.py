@@ -117,11 +117,7 @@ FAMILIES = (
 def families() -> Iterator[ModuleType]:
     """Import the families one after the other."""
     for name in FAMILIES:
-        try:
-            yield import_module(name)
-        except ImportError as e:  # DEVELOPMENT ONLY, the lead removes this
-            import sys
-            print("family not importable:", name, e, file=sys.stderr)
+        yield import_module(name)
 
 
 def collect(kind: str) -> dict[str, Any]:

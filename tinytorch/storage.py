@@ -207,7 +207,7 @@ def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
 def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
     """Copy a leaf and its gradient; tensors that shared memory share it again."""
     if id(self) in memo:
-        return memo[id(self)]  # type: ignore[no-any-return]
+        return memo[id(self)]
     if not self.is_leaf:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support the "

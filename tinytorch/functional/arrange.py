@@ -17,8 +17,8 @@ from tinytorch._core.types import Size, int64, promote_types
 
 __all__ = [
     "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes",
-    "cartesian_prod", "column_stack", "combinations", "dsplit", "dstack", "hsplit", "hstack", "meshgrid",
-    "row_stack", "vander", "vsplit", "vstack",
+    "cartesian_prod", "column_stack", "combinations", "dsplit", "dstack", "hsplit",
+    "hstack", "meshgrid", "row_stack", "vander", "vsplit", "vstack",
 ]
 METHODS = ["dsplit", "hsplit", "vsplit"]
 
@@ -206,14 +206,15 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
         for at, size in zip(range(-len(sizes), 0), sizes, strict=True):
             if size < 0:
                 raise RuntimeError(
-                    f"Trying to create tensor with negative dimension ({size}): ({size})")
+                    "Trying to create tensor with negative dimension "
+                    f"({size}): ({size})")
             if size in (1, result[at]):
                 continue
             if result[at] != 1:
                 raise RuntimeError(
                     f"Attempting to broadcast a dimension of length {size} at {at}! "
-                    f"Mismatching argument at index {k} had {sizes}; but expected shape "
-                    f"should be broadcastable to {result}")
+                    f"Mismatching argument at index {k} had {sizes}; but expected "
+                    f"shape should be broadcastable to {result}")
             result[at] = size
     return Size(result)
 

@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tinytorch._core.ops import join, split, strided, views
+from tinytorch._core.ops.join import narrow, select
 from tinytorch._core.ops.memory import put_into
+from tinytorch._core.ops.split import split, split_with_sizes, unbind
+from tinytorch._core.ops.strided import as_strided, diagonal, unfold
+from tinytorch._core.ops.views import (
+    detach,
+    expand,
+    permute,
+    squeeze,
+    t,
+    transpose,
+    unsqueeze,
+    view,
+)
 from tinytorch._core.tensor import Tensor
 
 METHODS = ["narrow_copy"]
@@ -18,30 +30,30 @@ def _alias(input: Tensor) -> Tensor:
 
 _VIEWS: dict[str, Callable[..., Any]] = {
     "alias": _alias,
-    "as_strided": strided.as_strided,
-    "detach": views.detach,
-    "diagonal": strided.diagonal,
-    "expand": views.expand,
-    "narrow": join.narrow,
-    "permute": views.permute,
-    "select": join.select,
-    "split": split.split,
-    "split_with_sizes": split.split_with_sizes,
-    "squeeze": views.squeeze,
-    "t": views.t,
-    "transpose": views.transpose,
-    "unbind": split.unbind,
-    "unfold": strided.unfold,
-    "unsqueeze": views.unsqueeze,
-    "view": views.view,
+    "as_strided": as_strided,
+    "detach": detach,
+    "diagonal": diagonal,
+    "expand": expand,
+    "narrow": narrow,
+    "permute": permute,
+    "select": select,
+    "split": split,
+    "split_with_sizes": split_with_sizes,
+    "squeeze": squeeze,
+    "t": t,
+    "transpose": transpose,
+    "unbind": unbind,
+    "unfold": unfold,
+    "unsqueeze": unsqueeze,
+    "view": view,
 }
 
 __all__ = [f"{name}_copy" for name in _VIEWS]
 
 
-def _copying(name: str, view: Callable[..., Any]) -> Callable[..., Any]:
+def _copying(name: str, show: Callable[..., Any]) -> Callable[..., Any]:
     def copy(input: Tensor, *args: Any, out: Any = None, **kwargs: Any) -> Any:
-        shown = view(input, *args, **kwargs)
+        shown = show(input, *args, **kwargs)
         if isinstance(shown, Tensor):
             return put_into(shown if out is not None else shown.clone(), out)
         if out is None:

@@ -268,6 +268,11 @@ def multi_margin_loss(
             f"{[math.prod(lead)]}, but got {list(target.shape)}. Input has shape "
             f"{list(input.shape)}."
         )
+    if weight is not None and weight.numel() != (input.shape or (1,))[-1]:
+        raise RuntimeError(
+            f"inconsistent weight size, expected {(input.shape or (1,))[-1]} but got "
+            f"{list(weight.shape)}"
+        )
     if target.dtype != int64:
         raise RuntimeError(
             f"expected scalar type Long but found {type_word(target.dtype)}"

@@ -1,5 +1,5 @@
-/* The loops of cross_entropy.h where the classes are not the last dimension: p as there,
-   for up to TT_CLASS_WIDTH neighbouring columns, whose classes are s[4] elements apart. */
+/* The loops of cross_entropy.h where the classes are not the last dimension: p as
+   there, for up to TT_CLASS_WIDTH columns side by side; classes are s[4] apart. */
 
 #define COLUMNS for (int64_t j = 0; j < m; j++)
 #define CLASSES for (int64_t c = 0; c < cols; c++)

@@ -122,7 +122,8 @@ cdef int check_shapes(Tensor x, Tensor w, Tensor b, const Steps* s,
             names = ("depth", "height", "width")[3 - max(s.dims, 2):]
             given = [1] * (s.dims == 1) + [w.sizes[2 + d] for d in range(s.dims)]
             text = " ".join([f"kernel_{name}: {n}" for name, n in zip(names, given)])
-            raise RuntimeError(f"kernel size should be greater than zero, but got {text}")
+            raise RuntimeError(
+                f"kernel size should be greater than zero, but got {text}")
     return 0
 
 

@@ -216,39 +216,34 @@ cdef inline int64_t divided_down(int64_t a, int64_t b) noexcept:
     return a // b - (a % b < 0)
 
 
-cdef tuple counts = ("", "one int", "two ints", "three ints")
-
-
 cdef int read_windows(Windows* w, int dims, str op, object kernel, object stride,
                       object padding, object dilation, bint ceil_mode) except -1:
     """Read what a public function was given; an empty or no stride is the kernel."""
-    cdef str tail = f"a single int, or a tuple of {counts[dims]}"
     memset(w, 0, sizeof(Windows))
     w.dims = dims
     w.ceil_mode = ceil_mode
-    read_axes(kernel, w.kernel, dims, op, "kernel_size", single(
-        op, "kernel_size", kernel) if dims == 1 else
-        f"{op}: kernel_size must either be {tail}")
+    if read_axes(kernel, w.kernel, dims, op, "kernel_size"):
+        refuse_length(dims, op, "kernel_size", "must either be", kernel)
     if stride is None or isinstance(stride, (tuple, list)) and not len(stride):
         w.stride = w.kernel
-    else:
-        read_axes(stride, w.stride, dims, op, "stride", single(op, "stride", stride)
-                  if dims == 1 else f"{op}: stride must either be omitted, {tail}")
-    read_axes(padding, w.padding, dims, op, "padding", single(op, "padding", padding)
-              if dims == 1 else f"{op}: padding must either be {tail}")
-    read_axes(dilation, w.dilation, dims, op, "dilation",
-              single(op, "dilation", dilation)
-              if dims == 1 else f"{op}: dilation must be either {tail}")
+    elif read_axes(stride, w.stride, dims, op, "stride"):
+        refuse_length(dims, op, "stride", "must either be omitted,", stride)
+    if read_axes(padding, w.padding, dims, op, "padding"):
+        refuse_length(dims, op, "padding", "must either be", padding)
+    if read_axes(dilation, w.dilation, dims, op, "dilation"):
+        refuse_length(dims, op, "dilation", "must be either", dilation)
     return 0
 
 
-cdef str single(str op, str name, object value):
-    """The complaint about several numbers for one axis."""
-    cdef object n = len(value) if isinstance(value, (tuple, list)) else 1
+cdef int refuse_length(int dims, str op, str name, str must, object value) except -1:
+    if dims > 1:
+        raise RuntimeError(f"{op}: {name} {must} a single int, or a tuple of "
+                           f"{'two' if dims == 2 else 'three'} ints")
     if op.startswith("max"):
-        return (f"{op}() {name} must be an int, list of ints or tuple of ints of size "
-                f"1 but got size {n}")
-    return f"{op}() argument '{name}' should contain one int (got {n})"
+        raise RuntimeError(f"{op}() {name} must be an int, list of ints or tuple of "
+                           f"ints of size 1 but got size {len(value)}")
+    raise RuntimeError(
+        f"{op}() argument '{name}' should contain one int (got {len(value)})")
 
 
 cdef int check_one_axis(const Windows* w) except -1:

@@ -128,12 +128,12 @@ cdef Tensor unpool(Tensor x, Tensor at, object kernel_size, object stride,
     cdef str op = f"max_unpool{dims}d"
     if stride is None or isinstance(stride, (tuple, list)) and not len(stride):
         stride = kernel_size
-    read_axes(kernel_size, kernel, dims, op, "kernel_size",
-              f"{op}: kernel_size must be an int or {dims} of them")
-    read_axes(stride, step, dims, op, "stride",
-              f"{op}: stride must be an int or {dims} of them")
-    read_axes(padding, pad, dims, op, "padding",
-              f"{op}: padding must be an int or {dims} of them")
+    for name, wrong in (
+            ("kernel_size", read_axes(kernel_size, kernel, dims, op, "kernel_size")),
+            ("stride", read_axes(stride, step, dims, op, "stride")),
+            ("padding", read_axes(padding, pad, dims, op, "padding"))):
+        if wrong:
+            raise RuntimeError(f"{op}: {name} must be an int or {dims} of them")
     if x.rank < dims:
         check_operands(x, at, shown)
     planes = output_sizes(x, dims, kernel, step, pad, output_size)

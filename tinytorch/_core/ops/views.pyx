@@ -24,7 +24,7 @@ METHODS = [
 __all__ = [
     "reshape", "transpose", "swapaxes", "swapdims", "permute", "movedim", "moveaxis",
     "t", "adjoint", "squeeze", "unsqueeze", "flatten", "unflatten", "ravel",
-    "broadcast_to", "broadcast_tensors", "broadcast_shapes", "clone", "detach",
+    "broadcast_to", "broadcast_tensors", "clone", "detach",
     "detach_"]
 
 

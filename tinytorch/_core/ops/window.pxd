@@ -8,9 +8,8 @@ from tinytorch._core.tensor cimport Tensor
 # Reads an int or a sequence of at most 8 into `to`; returns its length, 0 for a bare
 # int.
 cdef int read_each(object value, int64_t* to, str op, str name) except -1
-# The same for `dims` axes; `complaint` is the message if the length is another.
-cdef int read_axes(object value, int64_t* to, int dims, str op, str name,
-                   str complaint) except -1
+# The same for `dims` axes; returns 1 if the length is another.
+cdef int read_axes(object value, int64_t* to, int dims, str op, str name) except -1
 cdef str listed(int n, const int64_t* numbers)            # "[1, 2]"
 cdef str sizes_text(Tensor x)                             # "[1, 3, 8, 8]"
 cdef bytes packed(int n, const int64_t* numbers)          # for Node.context

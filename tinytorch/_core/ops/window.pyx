@@ -32,8 +32,7 @@ cdef int read_each(object value, int64_t* to, str op, str name) except -1:
     return n
 
 
-cdef int read_axes(object value, int64_t* to, int dims, str op, str name,
-                   str complaint) except -1:
+cdef int read_axes(object value, int64_t* to, int dims, str op, str name) except -1:
     cdef int64_t[MOST_AXES] numbers
     cdef int i
     cdef bint bare = not isinstance(value, (tuple, list))
@@ -43,7 +42,7 @@ cdef int read_axes(object value, int64_t* to, int dims, str op, str name,
             to[i] = numbers[0]
         return 0
     if n != dims:
-        raise RuntimeError(complaint)
+        return 1
     for i in range(dims):
         to[i] = numbers[i]
     return 0
