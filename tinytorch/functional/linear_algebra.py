@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from tinytorch._core.ops.creation import eye
 from tinytorch._core.ops.extremum import amax, amin
