@@ -4,8 +4,8 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Node, attach, grad_mode, link, needs_grad, needs_grad2, new_node, save, saved, send,
-    wants)
+    Node, attach, grad_mode, inference_mode, link, needs_grad, needs_grad2, new_node,
+    save, saved, send, wants)
 from tinytorch._core.blas cimport ensure_blas, gemm, wants_blas
 from tinytorch._core.executor cimport (
     TT_OK, Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
@@ -14,7 +14,7 @@ from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.shape cimport c_reshape, c_to, contiguous
 from tinytorch._core.tensor cimport (
-    REQUIRES_GRAD, Tensor, empty_beside, is_contiguous, size_of)
+    INFERENCE, REQUIRES_GRAD, Tensor, empty_beside, is_contiguous, size_of)
 from tinytorch._core.types cimport (
     BF16, COMPUTE_I64, F16, F32, I64, MAX_DIMS, compute_of, is_float, itemsize)
 
@@ -131,6 +131,8 @@ cdef Tensor c_mm(Tensor a, bint ta, Tensor b, bint tb):
     cdef Tensor y
     if a.code == F16 or a.code == BF16:  # one rounding, at the end
         return c_to(c_mm(c_to(a, F32), ta, c_to(b, F32), tb), a.code)
+    if not is_float(a.code) and a.code != I64:
+        return c_to(c_mm(c_to(a, I64), ta, c_to(b, I64), tb), a.code)
     if needs_grad2(a, b):
         node = new_node(mm_backward, b"MmBackward0")
         if b.flags & REQUIRES_GRAD:
@@ -159,6 +161,8 @@ cdef Tensor product(Tensor a, bint ta, Tensor b, bint tb):
     if wants_blas(a.code, shape[0], shape[1], k):
         ensure_blas()
     c = empty_beside(a, 2, shape, a.code)
+    if inference_mode():
+        c.flags |= INFERENCE
     x = matrix(a, &flip_a, &s[2].i)
     z = matrix(b, &flip_b, &s[3].i)
     s[0].i = ta
