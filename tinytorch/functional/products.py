@@ -120,13 +120,12 @@ def tensordot(
                 f"{i} and second has size {m} in dim {k}"
             )
     inner = [i % a.ndim for i in left], [k % b.ndim for k in right]
-    for found, which in zip(inner, (a, b), strict=True):
+    for found in inner:
         if len(set(found)) < len(found):
             twice = next(d for d in found if found.count(d) > 1)
             raise RuntimeError(
                 f"dim {twice} appears multiple times in the list of dims"
             )
-        assert which.ndim >= len(found)
     rows = [d for d in range(a.ndim) if d not in inner[0]]
     columns = [d for d in range(b.ndim) if d not in inner[1]]
     shape = [a.shape[d] for d in rows] + [b.shape[d] for d in columns]

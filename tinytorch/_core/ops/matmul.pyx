@@ -5,15 +5,12 @@ from libc.string cimport memcpy
 
 from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport c_mul
-from tinytorch._core.ops.bmm cimport (
-    batch_shape, c_bmm, c_dot, c_mv, c_outer, product_code)
-from tinytorch._core.ops.copies cimport c_to
+from tinytorch._core.ops.bmm cimport batch_shape, c_bmm, c_dot, c_mv, c_outer
 from tinytorch._core.ops.elementwise cimport deliver, same_device
 from tinytorch._core.ops.gemm cimport c_mm
-from tinytorch._core.ops.shape cimport (
-    c_reshape, c_squeeze, c_transpose, c_unsqueeze)
+from tinytorch._core.ops.shape cimport c_reshape, c_squeeze, c_unsqueeze
 from tinytorch._core.tensor cimport Tensor, operators, size_of
-from tinytorch._core.types cimport BOOL, I64, MAX_DIMS
+from tinytorch._core.types cimport BOOL, MAX_DIMS
 
 __all__ = ["matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger"]
 METHODS = [*__all__, "__rmatmul__"]
@@ -106,14 +103,6 @@ cdef int check_batches(Tensor a, Tensor b) except -1:
 
 # ---- matmul ----
 
-cdef inline Tensor multiply_checked(Tensor a, Tensor b):
-    """Two matrices, in a dtype that gemm knows."""
-    cdef int code = product_code(a.code)
-    if code == I64 and a.code != I64:
-        return c_to(c_mm(c_to(a, I64), False, c_to(b, I64), False), a.code)
-    return c_mm(a, False, b, False)
-
-
 cdef Tensor rows_of(Tensor x):
     """All rows of a batch of matrices as one matrix."""
     cdef int64_t[2] shape
@@ -130,7 +119,7 @@ cdef Tensor c_matmul(Tensor a, Tensor b):
     cdef Tensor y
     if a.rank == 2 and b.rank == 2:
         check_mm(a, b)
-        return multiply_checked(a, b)
+        return c_mm(a, False, b, False)
     if a.rank == 0 or b.rank == 0:
         raise RuntimeError("both arguments to matmul need to be at least 1D, but they "
                            f"are {a.rank}D and {b.rank}D")
@@ -151,7 +140,7 @@ cdef Tensor c_matmul(Tensor a, Tensor b):
             return c_reshape(c_mv(y, False, b), a.rank - 1, shape)
         check_mm(y, b)
         shape[a.rank - 1] = b.sizes[1]
-        return c_reshape(multiply_checked(y, b), a.rank, shape)
+        return c_reshape(c_mm(y, False, b, False), a.rank, shape)
     if a.rank == 1:
         a = c_unsqueeze(a, 0)
         check_batches(a, b)
@@ -190,7 +179,7 @@ def mm(Tensor input not None, Tensor mat2 not None, *, out=None):
     if mat2.rank != 2:
         raise RuntimeError("mat2 must be a matrix")
     check_mm(input, mat2)
-    return deliver(multiply_checked(input, mat2), out)
+    return deliver(c_mm(input, False, mat2, False), out)
 
 
 def bmm(Tensor input not None, Tensor mat2 not None, *, out=None):
@@ -242,7 +231,7 @@ def inner(Tensor input not None, Tensor other not None, *, out=None):
         raise RuntimeError(f"tensors have at most {MAX_DIMS} dimensions")
     memcpy(shape, input.sizes, (r - 1) * sizeof(int64_t))
     memcpy(shape + r - 1, other.sizes, (q - 1) * sizeof(int64_t))
-    y = multiply_checked(rows_of(input), c_transpose(rows_of(other), 0, 1))
+    y = c_mm(rows_of(input), False, rows_of(other), True)
     y = c_reshape(y, r + q - 2, shape)
     return deliver(y, out)
 

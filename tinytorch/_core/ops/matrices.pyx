@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memcpy
 
-from tinytorch._core.autograd cimport Node, inference_mode, saved
+from tinytorch._core.autograd cimport Node, saved
 from tinytorch._core.executor cimport (
     TT_NO_MEMORY, TT_OK, Driver, Kernel, KernelCall, View, copy_into, fill_with,
     refuse_capture, register_kernel, run, view_of)
@@ -11,9 +11,10 @@ from tinytorch._core.lapack cimport NO_MEMORY
 from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.elementwise cimport deliver, same_device
 from tinytorch._core.ops.shape cimport c_expand
+from tinytorch._core.ops.window cimport fresh
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport (
-    INFERENCE, Tensor, empty_beside, item, set_sizes, view)
+    Tensor, empty_beside, item, set_sizes, view)
 from tinytorch._core.threads cimport Body, parallel_for
 from tinytorch._core.types cimport F32, F64, I64, MAX_DIMS, is_float
 
@@ -32,11 +33,9 @@ LinAlgError.__module__ = "torch.linalg"
 
 cdef Tensor empty_columns(Tensor like, int rank, const int64_t* sizes):
     cdef int64_t[MAX_DIMS] strides
-    cdef Tensor y = empty_beside(like, rank, sizes, like.code)
+    cdef Tensor y = fresh(like, rank, sizes, like.code)
     cdef int64_t step
     cdef int d
-    if inference_mode():
-        y.flags |= INFERENCE
     if rank >= 2:
         strides[rank - 2] = 1
         strides[rank - 1] = max(sizes[rank - 2], 1)
@@ -66,14 +65,14 @@ cdef Tensor columnwise(Tensor x):
 
 
 cdef Tensor per_matrix(Tensor a, int code):
-    return empty_beside(a, a.rank - 2, a.sizes, code)
+    return fresh(a, a.rank - 2, a.sizes, code)
 
 
 cdef Tensor per_vector(Tensor a, int64_t n, int code):
     cdef int64_t[MAX_DIMS] shape
     memcpy(shape, a.sizes, (a.rank - 2) * sizeof(int64_t))
     shape[a.rank - 2] = n
-    return empty_beside(a, a.rank - 1, shape, code)
+    return fresh(a, a.rank - 1, shape, code)
 
 
 cdef Tensor identity(Tensor like, int64_t n):
