@@ -1,4 +1,4 @@
-"""The layers, one module per family."""
+"""The modules that networks are built from, one family per file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from tinytorch.nn.modules.activation import (
     ELU,
     GELU,
     GLU,
+    SELU,
     Hardshrink,
     Hardsigmoid,
     Hardswish,
@@ -16,12 +17,11 @@ from tinytorch.nn.modules.activation import (
     LogSoftmax,
     Mish,
     PReLU,
-    RReLU,
     ReLU,
     ReLU6,
-    SELU,
-    SiLU,
+    RReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     Softmax2d,
     Softmin,
@@ -43,6 +43,14 @@ from tinytorch.nn.modules.batchnorm import (
     SyncBatchNorm,
 )
 from tinytorch.nn.modules.channelshuffle import ChannelShuffle
+from tinytorch.nn.modules.container import (
+    Container,
+    ModuleDict,
+    ModuleList,
+    ParameterDict,
+    ParameterList,
+    Sequential,
+)
 from tinytorch.nn.modules.conv import (
     Conv1d,
     Conv2d,
@@ -80,17 +88,17 @@ from tinytorch.nn.modules.linear import Bilinear, Identity, LazyLinear, Linear
 from tinytorch.nn.modules.loss import (
     BCELoss,
     BCEWithLogitsLoss,
-    CTCLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
     LinearCrossEntropyLoss,
-    MSELoss,
     MarginRankingLoss,
+    MSELoss,
     MultiLabelMarginLoss,
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
@@ -102,6 +110,7 @@ from tinytorch.nn.modules.loss import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
+from tinytorch.nn.modules.module import Module
 from tinytorch.nn.modules.normalization import (
     CrossMapLRN2d,
     GroupNorm,
@@ -156,3 +165,5 @@ from tinytorch.nn.modules.upsampling import (
     UpsamplingNearest2d,
 )
 
+# The classes imported above; no list of them is kept by hand.
+__all__ = sorted(name for name, item in globals().items() if isinstance(item, type))
