@@ -76,7 +76,10 @@ class UninitializedTensorMixin:
     cls_to_become: type[Any]
     data: Any
     ALLOWED = frozenset(
-        ["cls_to_become", "materialize", "data", "device", "dtype", "layout", "grad", "grad_fn", "requires_grad", "requires_grad_", "is_leaf", "is_meta", "is_cuda", "is_cpu", "is_floating_point", "is_complex", "_is_param", "copy_", "to", "cpu", "cuda", "float", "double", "half", "bfloat16", "type", "share_memory_", "shape", "persistent", "new_empty", "new_tensor", "_repr"]
+        """cls_to_become materialize data device dtype layout grad grad_fn requires_grad
+        requires_grad_ is_leaf is_meta is_cuda is_cpu is_floating_point is_complex
+        _is_param copy_ to cpu cuda float double half bfloat16 type share_memory_ shape
+        persistent new_empty new_tensor _repr""".split()
     )
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:

@@ -25,7 +25,7 @@ from tinytorch.nn.modules._hooks import (
     register_module_parameter_registration_hook,
 )
 from tinytorch.nn.modules._registry import KINDS, Registry, table_of, typename
-from tinytorch.nn.modules._state import StateDict
+from tinytorch.nn.modules._state import StateDict, _IncompatibleKeys
 from tinytorch.nn.parameter import Buffer, Parameter
 
 __all__ = [
@@ -105,7 +105,9 @@ class Module(Hooks, StateDict, Conversions):
 
     def __setattr__(self, name: str, value: Any) -> None:
         fields = self.__dict__
-        if isinstance(value, SPECIAL) or name in fields and ((x := fields[name]) is None or isinstance(x, SPECIAL)):
+        if isinstance(value, SPECIAL):
+            self._set_registered(name, value)
+        elif name in fields and ((x := fields[name]) is None or isinstance(x, SPECIAL)):
             self._set_registered(name, value)
         else:
             object.__setattr__(self, name, value)
