@@ -23,6 +23,7 @@ CLASSES = sorted(
     if isinstance(getattr(tt.nn, name), type)
     and issubclass(getattr(tt.nn, name), tt.nn.Module)
     and hasattr(torch.nn, name)
+    and name != "Container"  # a former name of Module
 )
 
 
@@ -301,9 +302,9 @@ def test_adaptive_log_softmax() -> None:
     layer.load_state_dict(to_tiny(dict(expected.state_dict())))
     x, target = torch.randn(9, 16, dtype=torch.float64), torch.arange(9) * 2
     for one, other in ((x, target), (x[0], target[7])):
-        actual, loss = layer(to_tiny(one), to_tiny(other))
-        wanted = expected(one, other)
-        assert type(wanted).__name__ == type(layer(to_tiny(one), to_tiny(other))).__name__
+        found, wanted = layer(to_tiny(one), to_tiny(other)), expected(one, other)
+        assert type(found).__name__ == type(wanted).__name__
+        actual, loss = found
         assert difference(to_torch(actual), wanted.output) is None
         assert difference(to_torch(loss), wanted.loss) is None
     layer(to_tiny(x), to_tiny(target)).loss.backward()
