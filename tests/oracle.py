@@ -6,6 +6,7 @@ containers around it are rebuilt.  Everything that has no counterpart raises Ref
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import functools
 import types
@@ -108,6 +109,10 @@ def to_tiny(value: Any, memo: dict[int, Any] | None = None) -> Any:
         return tt.Generator().manual_seed(value.initial_seed())
     if isinstance(value, torch.nn.Module):
         return module_to_tiny(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        made = resolve(f"nn.{type(value).__name__}")
+        return made(**{name: convert(getattr(value, name)) for name in names})
     if callable(value) and not isinstance(value, (type, enum.Enum)):
         return translate(value)
     return value

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tinytorch._core.ops.join import cat
 from tinytorch._core.ops.draws import rand
+from tinytorch._core.ops.join import cat
 from tinytorch._core.ops.ranges import arange
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import int64
@@ -171,7 +171,7 @@ def _check(
     for size, k, out, axis in zip(
         input.shape[-n:], kernel, result, axes, strict=True
     ):
-        if out + k - 1 > size - (n == 3):  # PyTorch leaves one place in three dimensions
+        if out + k - 1 > size - (n == 3):  # PyTorch leaves one place in 3d
             raise RuntimeError(
                 f"{op}{'_out' * (n == 3)}(): pool {axis} {k} too large relative to "
                 f"input {axis} {size}"

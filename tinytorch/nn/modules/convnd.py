@@ -39,9 +39,14 @@ class _ConvNd(Module):
         "out_channels",
         "kernel_size",
     ]
+    in_channels: int
+    out_channels: int
+    kernel_size: tuple[int, ...]
+    padding: Any
+    transposed: bool
+    groups: int
     weight: Tensor
     bias: Tensor | None
-    padding: Any
     _reversed_padding_repeated_twice: Sequence[int]
     _function: Callable[..., Tensor]  # of nn.functional
     output_padding: Sequence[int]
