@@ -52,7 +52,7 @@ class LinearCrossEntropyOptions(_Options):
             )
         if acc_policy not in POLICIES:
             raise ValueError(f"invalid acc_policy: {acc_policy!r}")
-        if chunking_method not in (None, "auto") and _ratio(chunking_method) is None:
+        if chunking_method is not None and _ratio(chunking_method) is None:
             raise ValueError(f"invalid chunking_method: {chunking_method!r}")
         if acc_dtype not in DTYPES:
             known = ", ".join(str(dtype) for dtype in DTYPES)
@@ -69,15 +69,16 @@ class LinearCrossEntropyOptions(_Options):
         """Return how many rows of the batch a chunk has."""
         if self.batch_chunk_size is not None:
             return self.batch_chunk_size
-        if self.chunking_method is None:
+        ratio = _ratio(self.chunking_method or "")
+        if ratio is None:
             return batch
-        ratio = 2 if self.chunking_method == "auto" else _ratio(self.chunking_method)
-        assert ratio is not None
         return max(1, min(batch, ratio * batch * features // max(1, classes)))
 
 
 def _ratio(method: str) -> int | None:
-    """Return k of "aspect_ratio:k", or 2 without a number; None of any other text."""
+    """Return k of "aspect_ratio:k", 2 if there is no number; None of other texts."""
+    if method == "auto":
+        return 2
     name, colon, number = method.partition(":")
     if name != "aspect_ratio" or (colon and not number.isdecimal()):
         return None
