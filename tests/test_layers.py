@@ -131,6 +131,15 @@ def test_layer_is_copied_and_pickled(text: str) -> None:
             assert one is not other and one.tolist() == other.tolist()
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("text", [t for t in CASES if "Lazy" not in t])
+def test_layer_is_rebuilt_from_pytorchs(text: str) -> None:
+    expected = run(text, torch)
+    twin = to_tiny(expected)
+    assert type(twin) is getattr(tt.nn, type(expected).__name__)
+    assert repr(twin) == repr(expected)
+
+
 # ---- errors ----
 
 
