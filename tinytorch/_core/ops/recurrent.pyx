@@ -22,7 +22,7 @@ from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.shape cimport (
     c_reshape, c_transpose, c_view_as, contiguous, zeros)
 from tinytorch._core.ops.steps cimport (
-    GRU, LSTM, RNN_RELU, RNN_TANH, Steps, c_cell, c_lstm_cell, composed, steps_of)
+    GRU, LSTM, RNN_RELU, RNN_TANH, Steps, composed, steps_of)
 from tinytorch._core.tensor cimport Tensor, empty_beside
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport compute_of, itemsize
@@ -99,8 +99,8 @@ cdef inline void rows_of(Rows* r, Tensor x, int sees) noexcept:
     r.storage = x.storage
     r.shape[0] = x.sizes[0] if x.rank == 2 else 1
     r.shape[1] = x.sizes[x.rank - 1]
-    r.strides[0] = r.shape[1]
-    r.strides[1] = 1
+    r.strides[0] = x.strides[0] if x.rank == 2 else r.shape[1]
+    r.strides[1] = x.strides[x.rank - 1]
     r.dtype = x.code
     r.sees = sees
 
@@ -117,7 +117,7 @@ cdef inline void operand(View* v, Rows* r, int64_t begin, int64_t rows) noexcept
     v.numel = r.shape[0] * r.shape[1]
     v.ndim = 2
     v.dtype = r.dtype
-    v.contiguous = True
+    v.contiguous = r.strides[1] == 1
 
 
 cdef struct Calls:         # the two calls of a step
@@ -226,11 +226,13 @@ cdef int64_t version(Tensor x):
 cdef tuple forward_steps(Steps steps, tuple inputs, Tensor h, Tensor c, bint train):
     """The outputs, and (gates, old states, old cells or what the GRU adds)."""
     cdef Tensor x = inputs[X], b_hh = inputs[B_HH], bias = inputs[B_IH]
-    cdef Tensor w = contiguous(c_transpose(inputs[W_HH], 0, 1))  # (n, gates)
+    cdef Tensor w = c_transpose(contiguous(inputs[W_HH]), 0, 1)  # (n, gates)
     cdef Tensor gates, y, s, old_h = None, extra = None
     cdef Calls calls
     cdef int64_t k, rows, begin, n = h.sizes[1], all_rows = x.sizes[0]
     cdef int kind = steps.kind
+    if steps.count > 2:  # a product reads rows faster, which pays for the copy
+        w = contiguous(w)
     if kind != GRU and bias is not None:
         bias = c_add(bias, b_hh)
     gates = c_linear(x, inputs[W_IH], bias)
@@ -418,14 +420,13 @@ def _recurrent_layer(str mode not None, Tensor x not None, sizes, bint reverse,
     return y, h, c
 
 
-def _recurrent_cell(str mode not None, Tensor x not None, Tensor h not None,
+def _recurrent_cell(str mode not None, Tensor x not None, Tensor h not None, Tensor c,
                     Tensor w_ih not None, Tensor w_hh not None, Tensor b_ih,
                     Tensor b_hh):
-    """Return the state after one step."""
-    return c_cell(kinds[mode], x, h, w_ih, w_hh, b_ih, b_hh)
-
-
-def _lstm_cell(Tensor x not None, Tensor h not None, Tensor c not None,
-               Tensor w_ih not None, Tensor w_hh not None, Tensor b_ih, Tensor b_hh):
-    """Return state and cell after one step."""
-    return c_lstm_cell(c_add(c_linear(x, w_ih, b_ih), c_linear(h, w_hh, b_hh)), c)
+    """Return state and cell of (batch, n) after one step; no cell but for an LSTM."""
+    cdef Steps steps = Steps.__new__(Steps)
+    steps.kind = kinds[mode]
+    steps.count = 1
+    steps.batch = x.sizes[0]
+    y, _, c = recurrent(steps, (x, w_ih, w_hh, b_ih, b_hh, h, c))
+    return y, c

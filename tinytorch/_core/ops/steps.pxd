@@ -22,10 +22,6 @@ cdef class Steps:
 
 cdef Steps steps_of(int kind, Tensor x, object sizes, bint reverse)
 
-# One step made of other ops.
-cdef Tensor c_cell(int kind, Tensor x, Tensor h, Tensor w_ih, Tensor w_hh, Tensor b_ih,
-                   Tensor b_hh)
-cdef tuple c_lstm_cell(Tensor gates, Tensor c)
-# All of them: outputs, last state, last cell (None but for LSTM).
+# The layer made of other ops: outputs, last state, last cell (None but for LSTM).
 cdef tuple composed(Steps steps, Tensor x, Tensor h, Tensor c, Tensor w_ih, Tensor w_hh,
                     Tensor b_ih, Tensor b_hh, Tensor w_hr)

@@ -1,7 +1,7 @@
 """The steps of a recurrent layer, and the layer as a composition of ops.
 
-The composition serves where the fused layer (recurrent.pyx) does not: single cells,
-projected LSTMs, and derivatives of the derivative.
+The composition serves where the fused layer (recurrent.pyx) does not: projected LSTMs
+and derivatives of the derivative.
 """
 
 from libc.stdint cimport int64_t
@@ -64,7 +64,7 @@ cdef Tensor gru_step(Tensor x, Tensor s, Tensor h):
     return c_add(m, c_mul(z, c_sub(h, m)))
 
 
-cdef tuple c_lstm_cell(Tensor gates, Tensor c):
+cdef tuple lstm_step(Tensor gates, Tensor c):
     cdef int d = gates.rank - 1
     cdef int64_t n = gates.sizes[d] // 4
     cdef Tensor g = c_tanh(c_narrow(gates, d, 2 * n, n))
@@ -79,11 +79,6 @@ cdef Tensor stepped(int kind, Tensor x, Tensor s, Tensor h):
         return gru_step(x, s, h)
     x = c_add(x, s)
     return c_relu(x) if kind == RNN_RELU else c_tanh(x)
-
-
-cdef Tensor c_cell(int kind, Tensor x, Tensor h, Tensor w_ih, Tensor w_hh, Tensor b_ih,
-                   Tensor b_hh):
-    return stepped(kind, c_linear(x, w_ih, b_ih), c_linear(h, w_hh, b_hh), h)
 
 
 # ---- layers ----
@@ -107,7 +102,7 @@ cdef tuple composed(Steps steps, Tensor x, Tensor h, Tensor c, Tensor w_ih, Tens
         s = c_linear(part, w_hh, b_hh)
         if steps.kind == LSTM:
             cell = c if rows == c.sizes[0] else c_narrow(c, 0, 0, rows)
-            y, cell = c_lstm_cell(c_add(gx, s), cell)
+            y, cell = lstm_step(c_add(gx, s), cell)
             c = replaced(c, cell, rows)
             if w_hr is not None:
                 y = c_linear(y, w_hr, None)
