@@ -16,6 +16,7 @@ from tinytorch.nn.modules.activation import (
     LogSigmoid,
     LogSoftmax,
     Mish,
+    MultiheadAttention,
     PReLU,
     ReLU,
     ReLU6,
@@ -169,6 +170,13 @@ from tinytorch.nn.modules.rnn import (
     RNNCellBase,
 )
 from tinytorch.nn.modules.sparse import Embedding, EmbeddingBag
+from tinytorch.nn.modules.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from tinytorch.nn.modules.upsampling import (
     Upsample,
     UpsamplingBilinear2d,
