@@ -13,8 +13,8 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
 from tinytorch._core.executor cimport (
-    Driver, Kernel, KernelCall, Scalar, View, copy_into, register_kernel, run,
-    tt_parallel_for, view_of)
+    Driver, Kernel, KernelCall, Scalar, View, copy_into, pause_recording,
+    register_kernel, resume_recording, run, tt_parallel_for, view_of)
 from tinytorch._core.ops.shape cimport contiguous
 from tinytorch._core.tensor cimport (
     Tensor, empty_beside, is_contiguous, same_shape, size_of, wrote)
@@ -143,17 +143,18 @@ cdef int check_gradient(Tensor w, Tensor g) except -1:
 
 # ---- steps ----
 
-def _optimizer_step(str kind not None, params, state, scalars not None, start):
+def _optimizer_step(str kind not None, dict group not None, state, scalars not None,
+                    start):
     """Take one step with all parameters that have a gradient, in place, in one call.
 
     Args:
         kind: "sgd", "adam", ...: the loops of optim_steps.h.
-        params: the parameters, a list.
+        group: the parameter group.
         state: {parameter: {name: tensor}}, with the names that `define` lists above.
         scalars: the optimizer's numbers, which the kernel's schedule reads; or a
             contiguous float64 tensor of them, read again at each replay.
-        start: called with a parameter that has no states yet; it returns their dict,
-            or None to leave the parameter out.
+        start: called with a parameter that has no states yet and its group; returns
+            the states as a dict, or None to leave the parameter out.  Not recorded.
     """
     cdef Scalar[MOST_SCALARS] s
     cdef Tensor numbers = None
@@ -176,15 +177,14 @@ def _optimizer_step(str kind not None, params, state, scalars not None, start):
     if numbers is None:
         for k in range(step.scalars):
             s[k].f = (<tuple>scalars)[k]
-    gather(step, <tuple>step_names[<int>number],
-           params if type(params) is list else list(params), state, start, narrow, wide)
+    gather(step, <tuple>step_names[<int>number], group, state, start, narrow, wide)
     if narrow:
         run_step(step, narrow, s, numbers, COMPUTE_F32)
     if wide:
         run_step(step, wide, s, numbers, COMPUTE_F64)
 
 
-cdef int gather(const Step* step, tuple names, list params, state, start, list narrow,
+cdef int gather(const Step* step, tuple names, dict group, state, start, list narrow,
                 list wide) except -1:
     """List what belongs to each parameter with a gradient, by type of calculation:
     the parameter, its states, its counts, its gradient."""
@@ -193,8 +193,11 @@ cdef int gather(const Step* step, tuple names, list params, state, start, list n
     cdef Tensor w, x
     cdef list found
     cdef PyObject* entry
-    for i in range(PyList_GET_SIZE(params)):
-        w = at(params, i)
+    params = group["params"]
+    if type(params) is not list:
+        params = list(params)
+    for i in range(PyList_GET_SIZE(<list>params)):
+        w = at(<list>params, i)
         if w.gradient is None:
             continue
         check_gradient(w, w.gradient)
@@ -205,7 +208,7 @@ cdef int gather(const Step* step, tuple names, list params, state, start, list n
             continue
         entry = PyDict_GetItemWithError(state, w)
         if entry == NULL or not has(<dict?><object>entry, names):
-            own = start(w)
+            own = made(start, w, group)
             if own is None:
                 continue
         else:
@@ -224,6 +227,15 @@ cdef int gather(const Step* step, tuple names, list params, state, start, list n
             found.append(x)
         found.append(w.gradient)
     return 0
+
+
+cdef object made(start, Tensor w, dict group):
+    """New states; a replay must not make them again."""
+    cdef bint paused = pause_recording()
+    try:
+        return start(w, group)
+    finally:
+        resume_recording(paused)
 
 
 cdef inline bint has(dict own, tuple names) except -1:
