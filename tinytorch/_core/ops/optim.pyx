@@ -6,8 +6,9 @@ optim_schedules.h, or in optim_steps.h for steps that count nothing.
 """
 
 from cpython.dict cimport PyDict_GetItemWithError
-from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.list cimport PyList_Append, PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.object cimport PyObject
+from cpython.tuple cimport PyTuple_GET_SIZE
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
@@ -25,6 +26,9 @@ from tinytorch._core.types cimport (
 __all__ = []
 
 ctypedef void** Loops
+
+cdef extern from "Python.h":
+    PyObject* PyTuple_GET_ITEM(tuple t, Py_ssize_t i)   # borrowed
 
 cdef extern from *:
     """
@@ -53,6 +57,7 @@ tt_parallel_for = parallel_for
 cdef enum:
     MOST_STEPS = 16
     MOST_SCALARS = 12   # TT_STEP_SCALARS of optim_schedules.h
+    MOST_STATES = 6     # with the counts
     ON_STACK = 64       # views; more are on the heap
 
 cdef struct Step:
@@ -189,7 +194,8 @@ cdef int gather(const Step* step, tuple names, dict group, state, start, list na
     """List what belongs to each parameter with a gradient, by type of calculation:
     the parameter, its states, its counts, its gradient."""
     cdef Py_ssize_t i
-    cdef int k, kept = step.states + step.counts
+    cdef int k
+    cdef PyObject* kept[MOST_STATES]
     cdef Tensor w, x
     cdef list found
     cdef PyObject* entry
@@ -202,31 +208,40 @@ cdef int gather(const Step* step, tuple names, dict group, state, start, list na
             continue
         check_gradient(w, w.gradient)
         found = narrow if compute_of[w.code] == COMPUTE_F32 else wide
-        if kept == 0:
-            found.append(w)
-            found.append(w.gradient)
+        if PyTuple_GET_SIZE(names) == 0:
+            PyList_Append(found, w)
+            PyList_Append(found, w.gradient)
             continue
         entry = PyDict_GetItemWithError(state, w)
-        if entry == NULL or not has(<dict?><object>entry, names):
+        if entry == NULL or not look_up(<dict?><object>entry, names, kept):
             own = made(start, w, group)
             if own is None:
                 continue
-        else:
-            own = <object>entry
-        found.append(w)
-        for k in range(kept):
-            x = <Tensor?>own[names[k]]
+            if not look_up(own, names, kept):
+                raise KeyError(f"a parameter's state lacks some of {names}")
+        PyList_Append(found, w)
+        for k in range(PyTuple_GET_SIZE(names)):
+            x = <Tensor?><object>kept[k]
             if k < step.states:
                 if not same_shape(x, w):
                     raise RuntimeError(f"{names[k]} has size {list(size_of(x))}, its "
                                        f"parameter {list(size_of(w))}")
             elif x.count != 1 or x.code != F32 and x.code != F64:
                 raise RuntimeError(f"{names[k]} must be one float32 or float64 number")
-            if x.storage.device != w.storage.device:
-                raise RuntimeError(f"{names[k]} is on another device than its parameter")
-            found.append(x)
-        found.append(w.gradient)
+            PyList_Append(found, x)
+        PyList_Append(found, w.gradient)
     return 0
+
+
+cdef inline bint look_up(dict own, tuple names, PyObject** kept) except -1:
+    """Fetch the states of those names; False if some are still to be made."""
+    cdef Py_ssize_t k
+    for k in range(PyTuple_GET_SIZE(names)):
+        kept[k] = PyDict_GetItemWithError(
+            own, <object>PyTuple_GET_ITEM(names, k))
+        if kept[k] == NULL or <object>kept[k] is None:
+            return False
+    return True
 
 
 cdef object made(start, Tensor w, dict group):
@@ -236,16 +251,6 @@ cdef object made(start, Tensor w, dict group):
         return start(w, group)
     finally:
         resume_recording(paused)
-
-
-cdef inline bint has(dict own, tuple names) except -1:
-    """Whether all states are there; those that are None are still to be made."""
-    cdef PyObject* x
-    for name in names:
-        x = PyDict_GetItemWithError(own, name)
-        if x == NULL or <object>x is None:
-            return False
-    return True
 
 
 cdef int run_step(const Step* step, list tensors, const Scalar* s, Tensor numbers,
