@@ -114,8 +114,14 @@ class DataLoader(Generic[T_co]):
     _initialized = False
 
     _FIXED = frozenset(
-        ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset",
-         "persistent_workers")
+        (
+            "batch_size",
+            "batch_sampler",
+            "sampler",
+            "drop_last",
+            "dataset",
+            "persistent_workers",
+        )
     )
 
     def __init__(

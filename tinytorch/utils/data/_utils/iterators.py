@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import itertools
 import os
 import queue
@@ -161,10 +162,8 @@ class WorkersIterator(LoaderIterator):
             for i in range(loader.num_workers):
                 self._workers.append(pool.ThreadWorker(spec, i, self._arrivals))
             return
-        try:
+        with contextlib.suppress(ImportError):
             import numpy  # noqa: F401  once here, not once in each process
-        except ImportError:
-            pass
         context = loader.multiprocessing_context or pool.default_context()
         for i in range(loader.num_workers):
             self._workers.append(
