@@ -53,7 +53,8 @@ class _Storages:
         self.made: dict[str, tuple[UntypedStorage, UntypedStorage, int]] = {}
 
     def persistent_load(self, reference: Any) -> Any:
-        if isinstance(reference, tuple) and reference[:1] == ("module",):
+        if isinstance(reference, tuple) and reference[:1] == ("module",) and (
+                len(reference) > 1):
             return reference[1]  # a class, with its source text
         kind, key, location, nbytes = storage_reference(reference)
         if len(reference) > 5 and reference[5] is not None:
