@@ -98,6 +98,7 @@ FAMILIES = (
     "tinytorch._core.ops.linalg",
     "tinytorch.functional.distance",
     "tinytorch.functional.losses",
+    "tinytorch.functional.linear_cross_entropy",
     "tinytorch._core.ops.cholesky",
     "tinytorch._core.ops.qr",
     "tinytorch.functional.attention",
