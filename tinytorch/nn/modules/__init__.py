@@ -43,6 +43,14 @@ from tinytorch.nn.modules.batchnorm import (
     SyncBatchNorm,
 )
 from tinytorch.nn.modules.channelshuffle import ChannelShuffle
+from tinytorch.nn.modules.container import (
+    Container,
+    ModuleDict,
+    ModuleList,
+    ParameterDict,
+    ParameterList,
+    Sequential,
+)
 from tinytorch.nn.modules.conv import (
     Conv1d,
     Conv2d,
@@ -102,6 +110,7 @@ from tinytorch.nn.modules.loss import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
+from tinytorch.nn.modules.module import Module
 from tinytorch.nn.modules.normalization import (
     CrossMapLRN2d,
     GroupNorm,
@@ -156,3 +165,4 @@ from tinytorch.nn.modules.upsampling import (
     UpsamplingNearest2d,
 )
 
+__all__ = [name for name in dir() if name[0].isupper()]
