@@ -116,7 +116,7 @@ class FrameReader:
         self, connection: Connection, check: Callable[[], None], tick: float
     ) -> None:
         self.connection = connection
-        self._check = check
+        self.check = check
         self._tick = tick
         self._poll: Any = None
         if _HAS_VECTORS:
@@ -138,7 +138,7 @@ class FrameReader:
         pieces = [piece for piece in pieces if len(piece)]
         while pieces:
             while not self.ready(self._tick):
-                self._check()
+                self.check()
             done = os.readv(self.connection.fileno(), pieces[:_PIECES])
             if done == 0:
                 raise EOFError
