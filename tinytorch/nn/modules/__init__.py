@@ -1,4 +1,4 @@
-"""The layers, one module per family."""
+"""The modules that networks are built from, one family per file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from tinytorch.nn.modules.activation import (
     ELU,
     GELU,
     GLU,
+    SELU,
     Hardshrink,
     Hardsigmoid,
     Hardswish,
@@ -16,12 +17,11 @@ from tinytorch.nn.modules.activation import (
     LogSoftmax,
     Mish,
     PReLU,
-    RReLU,
     ReLU,
     ReLU6,
-    SELU,
-    SiLU,
+    RReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     Softmax2d,
     Softmin,
@@ -88,17 +88,17 @@ from tinytorch.nn.modules.linear import Bilinear, Identity, LazyLinear, Linear
 from tinytorch.nn.modules.loss import (
     BCELoss,
     BCEWithLogitsLoss,
-    CTCLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
     LinearCrossEntropyLoss,
-    MSELoss,
     MarginRankingLoss,
+    MSELoss,
     MultiLabelMarginLoss,
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
@@ -165,4 +165,5 @@ from tinytorch.nn.modules.upsampling import (
     UpsamplingNearest2d,
 )
 
-__all__ = [name for name in dir() if name[0].isupper()]
+# The classes imported above; no list of them is kept by hand.
+__all__ = sorted(name for name, item in globals().items() if isinstance(item, type))

@@ -22,9 +22,6 @@ class _ASMoutput(NamedTuple):
     loss: Tensor
 
 
-_ASMoutput.__name__ = "ASMoutput"
-
-
 class AdaptiveLogSoftmaxWithLoss(Module):
     """A log-softmax over classes that are sorted by frequency, in clusters.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinytorch._core.ops.creation import empty, ones, tensor, zeros
+from tinytorch._core.ops.creation import empty, ones, zeros
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import int64
 from tinytorch.nn import functional as F
@@ -65,7 +65,7 @@ class _NormBase(Module):
         if track_running_stats:
             self.register_buffer("running_mean", zeros(num_features, **place))
             self.register_buffer("running_var", ones(num_features, **place))
-            count = tensor(0, dtype=int64, device=device)
+            count = zeros((), dtype=int64, device=device)
             self.register_buffer("num_batches_tracked", count)
         else:
             for name in ("running_mean", "running_var", "num_batches_tracked"):
@@ -111,7 +111,7 @@ class _NormBase(Module):
         if (version is None or version < 2) and self.track_running_stats:
             count = self.num_batches_tracked
             if count is None or count.device.type == "meta":
-                count = tensor(0, dtype=int64)
+                count = zeros((), dtype=int64)
             state_dict.setdefault(prefix + "num_batches_tracked", count)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
@@ -267,7 +267,7 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
         if track_running_stats:
             self.running_mean = UninitializedBuffer(**place)
             self.running_var = UninitializedBuffer(**place)
-            self.num_batches_tracked = tensor(0, dtype=int64, device=device)
+            self.num_batches_tracked = zeros((), dtype=int64, device=device)
 
     def reset_parameters(self) -> None:
         """Reset statistics, scale and shift, once there are any."""

@@ -56,6 +56,11 @@ class LinearCrossEntropyLoss(_WeightedLoss):
                 "expected label_smoothing to be in range [0, 1], got "
                 f"{label_smoothing}"
             )
+        if weight is not None and tuple(weight.shape) != (num_classes,):
+            raise RuntimeError(
+                f"expected weight shape to be ({num_classes},), got "
+                f"{tuple(weight.shape)}"
+            )
         if options is not None:
             raise NotImplementedError(
                 "LinearCrossEntropyLoss: options (computation in chunks) are not "
