@@ -132,6 +132,13 @@ def _filled_beside(p: Tensor, value: float) -> Tensor:
 # ---- checks of options ----
 
 
+def _refuse_capture(name: str) -> None:
+    if is_capturing():
+        raise RuntimeError(
+            f"{name}.step depends on the values of a tensor and cannot be captured"
+        )
+
+
 def _check_lr(lr: float | Tensor) -> None:
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError("Tensor lr must be 1-element")

@@ -110,10 +110,11 @@ class SequentialLR(_Combined):
 
 
 def step_back(scheduler: Any) -> None:
-    """Undo the first step of a schedule and of all its parts."""
-    for part in getattr(scheduler, "_schedulers", ()):
-        step_back(part)
-    if hasattr(scheduler, "last_epoch"):
+    """Undo the first step of a schedule; of one made of parts, those of the parts."""
+    if hasattr(scheduler, "_schedulers"):
+        for part in scheduler._schedulers:
+            step_back(part)
+    elif hasattr(scheduler, "last_epoch"):
         scheduler.last_epoch -= 1
 
 

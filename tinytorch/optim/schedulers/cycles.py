@@ -20,24 +20,22 @@ from tinytorch.optim.schedulers.scheduler import (
 __all__ = ["CyclicLR", "OneCycleLR"]
 
 
-def momentum_of(group: Group) -> Any:
-    return group["betas"][0] if "betas" in group else group["momentum"]
-
-
-def set_momentum(group: Group, momentum: Any) -> None:
+def set_momentum(group: Group, momentum: Any, use_beta1: bool) -> None:
     """Set the momentum, or the first beta of optimizers that have betas."""
-    if "betas" in group:
+    if use_beta1:
         group["betas"] = (momentum, *group["betas"][1:])
     else:
         group["momentum"] = momentum
 
 
-def check_momentum(optimizer: Optimizer) -> None:
+def uses_beta1(optimizer: Optimizer) -> bool:
+    """Whether the first beta is the momentum; raise if there is neither."""
     if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
         raise ValueError(
             "optimizer must support momentum or beta1 with `cycle_momentum` option "
             "enabled"
         )
+    return "betas" in optimizer.defaults
 
 
 class CyclicLR(LRScheduler):
@@ -96,7 +94,7 @@ class CyclicLR(LRScheduler):
         self._choose_scale()
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            check_momentum(optimizer)
+            self.use_beta1 = uses_beta1(optimizer)
             self.base_momentums = one_for_each(
                 "base_momentum", optimizer, base_momentum
             )
@@ -106,7 +104,7 @@ class CyclicLR(LRScheduler):
                     self.max_momentums, self.base_momentums, optimizer.param_groups,
                     strict=True,
                 ):
-                    set_momentum(group, high)
+                    set_momentum(group, high, self.use_beta1)
                     group["max_momentum"] = high
                     group["base_momentum"] = low
         super().__init__(optimizer, last_epoch)
@@ -143,7 +141,9 @@ class CyclicLR(LRScheduler):
                 self.base_momentums, self.max_momentums, self.optimizer.param_groups,
                 strict=True,
             ):
-                set_momentum(group, high - (high - low) * share * scale)
+                set_momentum(
+                    group, high - (high - low) * share * scale, self.use_beta1
+                )
         return rates
 
     def state_dict(self) -> dict[str, Any]:
@@ -166,11 +166,22 @@ class CyclicLR(LRScheduler):
         self._choose_scale()
 
 
-# name: height by gamma and by what, what
+def same_height(gamma: float, cycle: float) -> float:
+    return 1.0
+
+
+def half_height(gamma: float, cycle: float) -> float:
+    return 1 / (2.0 ** (cycle - 1))
+
+
+def falling_height(gamma: float, step: float) -> float:
+    return gamma**step
+
+
 SCALES: dict[str, tuple[Callable[[float, float], float], Any]] = {
-    "triangular": (lambda gamma, cycle: 1.0, "cycle"),
-    "triangular2": (lambda gamma, cycle: 1 / (2.0 ** (cycle - 1)), "cycle"),
-    "exp_range": (lambda gamma, step: gamma**step, "iterations"),
+    "triangular": (same_height, "cycle"),
+    "triangular2": (half_height, "cycle"),
+    "exp_range": (falling_height, "iterations"),
 }
 
 
@@ -246,14 +257,14 @@ class OneCycleLR(LRScheduler):
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            check_momentum(optimizer)
+            self.use_beta1 = uses_beta1(optimizer)
             highest = one_for_each("max_momentum", optimizer, max_momentum)
             lowest = one_for_each("base_momentum", optimizer, base_momentum)
             if last_epoch == -1:
                 for low, high, group in zip(
                     lowest, highest, optimizer.param_groups, strict=True
                 ):
-                    set_momentum(group, high)
+                    set_momentum(group, high, self.use_beta1)
                     group["max_momentum"] = high
                     group["base_momentum"] = low
         super().__init__(optimizer, last_epoch)
@@ -301,7 +312,7 @@ class OneCycleLR(LRScheduler):
             at = partial(value_between, group, phase, anneal, pct)
             rates.append(at("lr"))
             if self.cycle_momentum:
-                set_momentum(group, at("momentum"))
+                set_momentum(group, at("momentum"), self.use_beta1)
         return rates
 
 
