@@ -84,7 +84,10 @@ from tinytorch.random import (
 )
 
 # Imported when first asked for: name -> the module that has it, or "" for a submodule.
-_LATER = {"save": "serialization", "load": "serialization", "serialization": ""}
+_LATER = {
+    "save": "serialization", "load": "serialization",
+    **dict.fromkeys(("optim", "serialization", "testing", "utils", "vision"), ""),
+}
 
 
 def __getattr__(name: str) -> object:

@@ -24,8 +24,10 @@ inference_mode: Any
 inf: Any
 iinfo: Any
 half: Any
+from tinytorch import vision as vision
 from tinytorch import version as version
 from tinytorch import utils as utils
+from tinytorch import testing as testing
 from tinytorch import subclass as subclass
 from tinytorch import storage as storage
 from tinytorch import special as special
@@ -33,6 +35,7 @@ from tinytorch import serialization as serialization
 from tinytorch import random as random
 from tinytorch import profiler as profiler
 from tinytorch import printing as printing
+from tinytorch import optim as optim
 from tinytorch import nn as nn
 from tinytorch import methods as methods
 from tinytorch import linalg as linalg
