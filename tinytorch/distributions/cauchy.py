@@ -17,7 +17,7 @@ __all__ = ["Cauchy"]
 
 
 class Cauchy(Distribution):
-    """The Cauchy distribution around `loc`, of half the width `scale` at half height."""
+    """The Cauchy distribution: `scale` is half its width at half the height."""
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real

@@ -93,21 +93,23 @@ class Distribution:
             )
         return self.__new__(type(self)) if _instance is None else _instance
 
-    def _expanded(self, cls: type, batch_shape: Any, instance: Any, *names: str) -> Any:
+    def _expanded(self, cls: Any, batch_shape: Any, instance: Any, *names: str) -> Any:
         """Return a copy with a larger batch shape of what `cls` is made of.
 
-        Parameters are the attributes named in ``arg_constraints`` and in `names`; those
-        that were never computed stay lazy.
+        Parameters are the attributes named in its ``arg_constraints`` and in `names`;
+        those that were never computed stay lazy.
         """
+        own_constraints = cls.arg_constraints
+        if isinstance(own_constraints, property):
+            own_constraints = self.arg_constraints
         new = self._get_checked_instance(cls, instance)
         batch_shape = Size(batch_shape)
         given = self.__dict__
-        for name in (*self.arg_constraints, *names):
+        for name in (*own_constraints, *names):
             if name in given:
                 value = given[name]
-                own = value.dim() - len(self._batch_shape)  # dimensions of one event
-                shape = batch_shape + value.shape[value.dim() - own :]
-                setattr(new, name, value.expand(shape))
+                event = value.shape[len(self._batch_shape) :]
+                setattr(new, name, value.expand(batch_shape + event))
         super(cls, new).__init__(  # type: ignore[misc]
             batch_shape, self._event_shape, validate_args=False
         )

@@ -361,9 +361,9 @@ def _kl_uniform_beta(p: Uniform, q: Beta) -> Tensor:
 
 def _infinite(p: Any, q: Any) -> Tensor:
     """Where p has events that q cannot have."""
-    parameter = next(v for v in vars(p).values() if isinstance(v, Tensor))
+    like = p.mean
     shape = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
-    return torch.full(shape, math.inf, dtype=parameter.dtype, device=parameter.device)
+    return torch.full(shape, math.inf, dtype=like.dtype, device=like.device)
 
 
 for _p, _qs in (
