@@ -30,6 +30,7 @@ class Bernoulli(ExponentialFamily):
     support = constraints.boolean
     has_enumerate_support = True
     _mean_carrier_measure = 0
+    _param: Tensor
 
     def __init__(
         self,

@@ -33,6 +33,7 @@ class Categorical(Distribution):
         "logits": constraints.real_vector,
     }
     has_enumerate_support = True
+    _param: Tensor
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ class Chi2(Gamma):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Chi2:
         """Return the distribution with a larger batch shape."""
         new = self._get_checked_instance(Chi2, _instance)
-        return super().expand(batch_shape, new)
+        return super().expand(batch_shape, new)  # type: ignore[return-value]
 
     @property
     def df(self) -> Tensor:

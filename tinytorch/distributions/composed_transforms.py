@@ -167,7 +167,7 @@ class IndependentTransform(Transform):
     @property
     def bijective(self) -> bool:  # type: ignore[override]
         """Whether the base is."""
-        return self.base_transform.bijective
+        return bool(self.base_transform.bijective)
 
     @property
     def sign(self) -> int | Tensor:

@@ -6,7 +6,6 @@ not be bijective but is cheap, and better for optimisers.
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -23,10 +22,12 @@ class ConstraintRegistry:
     def __init__(self) -> None:
         self._registry: dict[type, Factory] = {}
 
-    def register(self, constraint: Any, factory: Factory | None = None) -> Any:
+    def register(
+        self, constraint: Any, factory: Factory | None = None
+    ) -> Callable[[Factory], Factory]:
         """Enter a maker for a class of constraints, or decorate one."""
         if factory is None:
-            return lambda factory: self.register(constraint, factory)
+            return lambda made: self.register(constraint, made)  # type: ignore[return-value]
         if isinstance(constraint, constraints.Constraint):
             constraint = type(constraint)
         if not isinstance(constraint, type) or not issubclass(
@@ -37,7 +38,7 @@ class ConstraintRegistry:
                 f"but got {constraint}"
             )
         self._registry[constraint] = factory
-        return factory
+        return factory  # type: ignore[return-value]
 
     def __call__(self, constraint: constraints.Constraint) -> transforms.Transform:
         """Return a transform onto the region."""
@@ -101,7 +102,7 @@ def _below(constraint: Any) -> transforms.Transform:
 @_both(constraints.interval, constraints.half_open_interval)
 def _between(constraint: Any) -> transforms.Transform:
     low, high = constraint.lower_bound, constraint.upper_bound
-    if isinstance(low, numbers.Number) and low == 0 and high == 1:
+    if isinstance(low, (int, float)) and low == 0 and high == 1:
         return transforms.SigmoidTransform()
     stretch = transforms.AffineTransform(loc=low, scale=high - low)
     return transforms.ComposeTransform([transforms.SigmoidTransform(), stretch])

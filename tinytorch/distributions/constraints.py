@@ -34,8 +34,9 @@ class Constraint:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        # a class of the user: its `check` decides
         if cls.__module__ != __name__ and "holds" not in cls.__dict__:
-            cls.holds = Constraint.holds  # its `check` decides
+            cls.holds = Constraint.holds  # type: ignore[method-assign]
 
     def check(self, value: Tensor) -> Tensor:
         """Return for each event whether it lies inside."""
@@ -127,7 +128,8 @@ class _Range(Constraint):
     def holds(self, value: Tensor) -> bool:
         """Return whether all numbers lie inside."""
         if self._least == self._least:
-            return all_within(value, self._least, self._largest, self.is_discrete)
+            least, largest = self._least, self._largest
+            return bool(all_within(value, least, largest, self.is_discrete))
         return bool(self.check(value).all())  # the bounds are tensors
 
     def __repr__(self) -> str:
@@ -271,8 +273,9 @@ class _Simplex(Constraint):
     def holds(self, value: Tensor) -> bool:
         """Return whether all vectors are shares of one."""
         near = self._tolerance
-        return all_within(value, 0, math.inf) and all_within(
-            value.sum(-1), 1 - near, 1 + near
+        return bool(
+            all_within(value, 0, math.inf)
+            and all_within(value.sum(-1), 1 - near, 1 + near)
         )
 
 
@@ -476,7 +479,7 @@ class _Cat(_Pieces):
     @property
     def event_dim(self) -> int:  # type: ignore[override]
         """The largest of the regions' event dimensions."""
-        return max(c.event_dim for c in self.cseq)
+        return int(max(c.event_dim for c in self.cseq))
 
     def check(self, value: Tensor) -> Tensor:
         if not -value.dim() <= self.dim < value.dim():
@@ -493,7 +496,7 @@ class _Stack(_Pieces):
     @property
     def event_dim(self) -> int:  # type: ignore[override]
         """The regions' event dimensions, and the stacked one if it lies among them."""
-        inner = max(c.event_dim for c in self.cseq)
+        inner = int(max(c.event_dim for c in self.cseq))
         return inner + 1 if self.dim + inner < 0 else inner
 
     def check(self, value: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ class ContinuousBernoulli(ExponentialFamily):
     support = constraints.unit_interval
     has_rsample = True
     _mean_carrier_measure = 0
+    _param: Tensor
 
     def __init__(
         self,

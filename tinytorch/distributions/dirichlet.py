@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import tinytorch as torch
+from tinytorch._core.ops.sampling import _dirichlet_grad, _sample_dirichlet
 from tinytorch._core.tensor import Tensor
 from tinytorch.autograd.function import Function, once_differentiable
 from tinytorch.distributions import constraints
@@ -21,7 +22,7 @@ class _Dirichlet(Function):
     @staticmethod
     def forward(ctx: Any, concentration: Tensor) -> Tensor:
         """Draw the samples."""
-        x = torch._sample_dirichlet(concentration)
+        x = _sample_dirichlet(concentration)
         ctx.save_for_backward(x, concentration)
         return x
 
@@ -31,7 +32,7 @@ class _Dirichlet(Function):
         """Move each share by its own slope; the others give way in proportion."""
         x, concentration = ctx.saved_tensors
         total = concentration.sum(-1, True).expand_as(concentration)
-        slope = torch._dirichlet_grad(x, concentration, total)
+        slope = _dirichlet_grad(x, concentration, total)
         return slope * (gy - (x * gy).sum(-1, True))
 
 
@@ -65,7 +66,7 @@ class Dirichlet(ExponentialFamily):
         concentration = self.concentration.expand(shape)
         if concentration.requires_grad and torch.is_grad_enabled():
             return _Dirichlet.apply(concentration)  # type: ignore[no-any-return]
-        return torch._sample_dirichlet(concentration)
+        return _sample_dirichlet(concentration)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density."""

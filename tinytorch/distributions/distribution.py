@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, TypeVar
 
 import tinytorch as torch
 from tinytorch._core.tensor import Tensor
@@ -14,6 +14,7 @@ from tinytorch.distributions.utils import lazy_property
 __all__ = ["Distribution"]
 
 EMPTY = Size(())
+D = TypeVar("D", bound="Distribution")
 
 
 class Distribution:
@@ -93,24 +94,26 @@ class Distribution:
             )
         return self.__new__(type(self)) if _instance is None else _instance
 
-    def _expanded(self, cls: Any, batch_shape: Any, instance: Any, *names: str) -> Any:
+    def _expanded(
+        self, cls: type[D], batch_shape: Any, instance: Any, *names: str
+    ) -> D:
         """Return a copy with a larger batch shape of what `cls` is made of.
 
         Parameters are the attributes named in its ``arg_constraints`` and in `names`;
         those that were never computed stay lazy.
         """
-        own_constraints = cls.arg_constraints
-        if isinstance(own_constraints, property):
-            own_constraints = self.arg_constraints
-        new = self._get_checked_instance(cls, instance)
+        own: Any = cls.arg_constraints
+        if isinstance(own, property):
+            own = self.arg_constraints
+        new: D = self._get_checked_instance(cls, instance)
         batch_shape = Size(batch_shape)
         given = self.__dict__
-        for name in (*own_constraints, *names):
+        for name in (*own, *names):
             if name in given:
                 value = given[name]
                 event = value.shape[len(self._batch_shape) :]
                 setattr(new, name, value.expand(batch_shape + event))
-        super(cls, new).__init__(  # type: ignore[misc]
+        super(cls, new).__init__(  # type: ignore[call-arg]
             batch_shape, self._event_shape, validate_args=False
         )
         new._validate_args = self._validate_args

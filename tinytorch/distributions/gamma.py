@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import tinytorch as torch
+from tinytorch._core.ops.sampling import _standard_gamma
 from tinytorch._core.tensor import Tensor
 from tinytorch.distributions import constraints
 from tinytorch.distributions.distribution import EMPTY
@@ -58,7 +59,7 @@ class Gamma(ExponentialFamily):
     def rsample(self, sample_shape: Any = EMPTY) -> Tensor:
         """Return samples that move with both parameters at a constant quantile."""
         shape = self._extended_shape(sample_shape)
-        unit = torch._standard_gamma(self.concentration.expand(shape))
+        unit = _standard_gamma(self.concentration.expand(shape))
         value = unit / self.rate.expand(shape)
         # samples that underflow must not be where the density is 0 or infinite
         value.detach().clamp_(min=torch.finfo(value.dtype).tiny)

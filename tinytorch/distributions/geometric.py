@@ -25,6 +25,7 @@ class Geometric(Distribution):
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.nonnegative_integer
+    _param: Tensor
 
     def __init__(
         self,

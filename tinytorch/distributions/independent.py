@@ -72,10 +72,10 @@ class Independent(Distribution):
     @constraints.dependent_property
     def support(self) -> constraints.Constraint:
         """The support of the base distribution, for all parts of an event."""
-        result = self.base_dist.support
+        result: Any = self.base_dist.support
         if self.reinterpreted_batch_ndims:
             result = constraints.independent(result, self.reinterpreted_batch_ndims)
-        return result
+        return result  # type: ignore[no-any-return]
 
     @property
     def mean(self) -> Tensor:

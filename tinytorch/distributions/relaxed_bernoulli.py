@@ -30,6 +30,7 @@ class LogitRelaxedBernoulli(Distribution):
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.real
+    _param: Tensor
 
     def __init__(
         self,

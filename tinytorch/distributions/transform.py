@@ -375,7 +375,7 @@ class AffineTransform(Transform):
     @constraints.dependent_property(is_discrete=False)
     def codomain(self) -> constraints.Constraint:  # type: ignore[override]
         """The same as the domain."""
-        return self.domain
+        return self.domain  # type: ignore[no-any-return]
 
     def with_cache(self, cache_size: int = 1) -> AffineTransform:
         """Return an equal transform that remembers its latest pair."""

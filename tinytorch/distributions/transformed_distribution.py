@@ -9,7 +9,7 @@ from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import Size
 from tinytorch.distributions import constraints
 from tinytorch.distributions.composed_transforms import ComposeTransform
-from tinytorch.distributions.distribution import EMPTY, Distribution
+from tinytorch.distributions.distribution import EMPTY, D, Distribution
 from tinytorch.distributions.independent import Independent
 from tinytorch.distributions.transform import Transform
 from tinytorch.distributions.utils import (
@@ -83,12 +83,14 @@ class TransformedDistribution(Distribution):
         new._validate_args = self._validate_args
         return new
 
-    def _rebuilt(self, cls: Any, batch_shape: Any, instance: Any, *names: str) -> Any:
+    def _rebuilt(
+        self, cls: type[D], batch_shape: Any, instance: Any, *names: str
+    ) -> D:
         """Return a `cls` whose parameters, in the order of its __init__, are wider."""
-        new = self._get_checked_instance(cls, instance)
+        new: D = self._get_checked_instance(cls, instance)
         batch_shape = Size(batch_shape)
         wider = [getattr(self, name).expand(batch_shape) for name in names]
-        cls.__init__(new, *wider, validate_args=False)
+        cls.__init__(new, *wider, validate_args=False)  # type: ignore[misc]
         new._validate_args = self._validate_args
         return new
 
