@@ -27,7 +27,9 @@ class ConstraintRegistry:
     ) -> Callable[[Factory], Factory]:
         """Enter a maker for a class of constraints, or decorate one."""
         if factory is None:
-            return lambda made: self.register(constraint, made)  # type: ignore[return-value]
+            return lambda made: self.register(  # type: ignore[return-value]
+                constraint, made
+            )
         if isinstance(constraint, constraints.Constraint):
             constraint = type(constraint)
         if not isinstance(constraint, type) or not issubclass(

@@ -87,7 +87,8 @@ class Distribution:
 
     def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
         """Return a new object of this class whose parameters `expand` then sets."""
-        if _instance is None and type(self).__init__ != cls.__init__:  # type: ignore[misc]
+        own = type(self).__init__  # type: ignore[misc]
+        if _instance is None and own != cls.__init__:  # type: ignore[misc]
             raise NotImplementedError(
                 f"Subclass {self.__class__.__name__} of {cls.__name__} that defines a "
                 "custom __init__ method must also define a custom .expand() method."

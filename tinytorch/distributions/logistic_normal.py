@@ -6,7 +6,6 @@ from typing import Any
 
 from tinytorch._core.tensor import Tensor
 from tinytorch.distributions import constraints
-from tinytorch.distributions.independent import Independent
 from tinytorch.distributions.normal import Normal
 from tinytorch.distributions.transformed_distribution import TransformedDistribution
 from tinytorch.distributions.vector_transforms import StickBreakingTransform
@@ -20,7 +19,7 @@ class LogisticNormal(TransformedDistribution):
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.simplex
     has_rsample = True
-    base_dist: Independent
+    base_dist: Any
 
     def __init__(
         self,
@@ -41,9 +40,9 @@ class LogisticNormal(TransformedDistribution):
     @property
     def loc(self) -> Tensor:
         """The mean of the normal numbers."""
-        return self.base_dist.base_dist.loc  # type: ignore[attr-defined, no-any-return]
+        return self.base_dist.base_dist.loc  # type: ignore[no-any-return]
 
     @property
     def scale(self) -> Tensor:
         """The standard deviation of the normal numbers."""
-        return self.base_dist.base_dist.scale  # type: ignore[attr-defined, no-any-return]
+        return self.base_dist.base_dist.scale  # type: ignore[no-any-return]

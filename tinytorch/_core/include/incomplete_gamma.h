@@ -7,7 +7,7 @@
 #include <math.h>
 #include "special.h"
 
-/* x^a e^-x / Gamma(a + 1).  For large a by Stirling's series, as a log a would cancel. */
+/* x^a e^-x / Gamma(a + 1).  For large a by Stirling's series: a log a cancels. */
 static double tt_gamma_weight(double a, double x) {
     if (a < 10) return exp(a * log(x) - x - tt_lgamma(a + 1));
     const double mu = (x - a) / a, z = 1 / (a * a);

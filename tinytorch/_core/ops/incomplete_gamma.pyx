@@ -33,8 +33,9 @@ cdef Tensor igamma_of(Tensor a, Tensor x, bint upper):
     cdef Kernel* kernel = UPPER if upper else LOWER
     for t in (a, x):
         if not is_float((<Tensor>t).code):
-            raise NotImplementedError(f"\"{'igammac' if upper else 'igamma'}_cpu\" not "
-                                      f"implemented for '{dtype_word((<Tensor>t).code)}'")
+            name = "igammac_cpu" if upper else "igamma_cpu"
+            raise NotImplementedError(
+                f"\"{name}\" not implemented for '{dtype_word((<Tensor>t).code)}'")
     if needs_grad2(a, x):
         node = new_node(igamma_backward, b"IgammacBackward0" if upper
                         else b"IgammaBackward0")
