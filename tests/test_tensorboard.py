@@ -211,6 +211,13 @@ def test_histogram(bins: Any, tmp_path: pathlib.Path, rng: np.random.Generator) 
         assert sum(counts) == x.size
 
 
+def test_forgotten_writer_loses_nothing(tmp_path: pathlib.Path) -> None:
+    writer = SummaryWriter(tmp_path)
+    writer.add_scalar("x", 1.0, 1)
+    del writer
+    assert [tag for tag, _, _ in values(tmp_path)] == ["x"]
+
+
 def test_histogram_refuses_what_it_cannot_count(tmp_path: pathlib.Path) -> None:
     writer = SummaryWriter(tmp_path)
     for bad in (tt.empty(0), tt.tensor([1.0, float("nan")])):

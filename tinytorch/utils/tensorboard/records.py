@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+import weakref
 from typing import BinaryIO
 
 from tinytorch._core.checksum import crc32c
@@ -66,6 +67,8 @@ class EventFile:
         version = double(1, time.time()) + text(3, "brain.Event:2")
         self._file.write(record(version))
         self._file.flush()
+        # what a forgotten writer still holds is written when it, or the program, ends
+        self._end = weakref.finalize(self, _finish, self._file, self._waiting)
 
     def add(self, what: bytes, step: int | None, walltime: float | None) -> None:
         """Add an event: a summary or a graph, encoded with its field's key."""
@@ -103,7 +106,11 @@ class EventFile:
     def close(self) -> None:
         """Write what waits and close the file."""
         with self._lock:
-            if self._file is not None:
-                self._write()
-                self._file.close()
-                self._file = None
+            self._end()
+            self._file = None
+
+
+def _finish(file: BinaryIO, waiting: list[bytes]) -> None:
+    file.write(b"".join(waiting))
+    waiting.clear()
+    file.close()
