@@ -66,10 +66,14 @@ class Outcome(NamedTuple):
 
 
 class Tally:
-    """Counts of outcomes, of one op or summed over many."""
+    """Counts of outcomes, of one op or summed over many.
 
-    def __init__(self) -> None:
-        """Start at zero."""
+    Args:
+        explain: returns the row of the table that covers an op and a place, or None.
+    """
+
+    def __init__(self, explain: Callable[[str, str], Any] = explain) -> None:
+        self.explain = explain
         self.counts: collections.Counter[str] = collections.Counter()
         self.skipped: collections.Counter[str] = collections.Counter()
         self.explained: collections.Counter[str] = collections.Counter()
@@ -82,7 +86,7 @@ class Tally:
         elif outcome.kind == SKIP:
             self.counts["skip"] += 1
             self.skipped[outcome.text] += 1
-        elif row := explain(outcome.op, outcome.place):
+        elif row := self.explain(outcome.op, outcome.place):
             self.counts["deviate"] += 1
             self.explained["|".join(row[:2])] += 1
         else:

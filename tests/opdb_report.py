@@ -29,11 +29,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import torch
 
 import opdb
-from opdb_table import DEVIATIONS, WANTED
+from opdb_table import DEVIATIONS, WANTED, Deviation
 from oracle import Missing, translate
 
 DOCUMENT = pathlib.Path(__file__).parent.parent / "docs" / "differences.md"
-BEGIN, END = "<!-- opdb: begin -->", "<!-- opdb: end -->"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,9 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     for name, record in _records(_chosen(options), limit or None, options.isolate):
         records[name] = record
         if not options.summary and (options.op or record["first"]):
-            print(_lines(name, record), flush=True)
+            print(lines(name, record), flush=True)
     summary = summarise(records)
-    print(_sum_lines(summary, time.time() - started))
+    print(sum_lines(summary, time.time() - started))
     if options.json:
         text = json.dumps({"summary": summary, "ops": records}, indent=1)
         pathlib.Path(options.json).write_text(text + "\n")
@@ -172,7 +171,8 @@ def summarise(records: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _lines(name: str, record: dict[str, Any]) -> str:
+def lines(name: str, record: dict[str, Any]) -> str:
+    """Return the counts of an op, and the first of each kind of difference."""
     counts = " ".join(f"{k} {v}" for k, v in sorted(record["counts"].items()))
     rows = [f"{name}: {counts}"]
     kinds: dict[str, list[str]] = {}
@@ -184,10 +184,11 @@ def _lines(name: str, record: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _sum_lines(summary: dict[str, Any], seconds: float) -> str:
+def sum_lines(summary: dict[str, Any], seconds: float, noun: str = "ops") -> str:
+    """Return the sum as text: counts, share, what was skipped."""
     counts = summary["counts"]
     rows = [
-        f"{summary['ops']} ops in {seconds:.0f} s: {counts.get('agree', 0)} agree,"
+        f"{summary['ops']} {noun} in {seconds:.0f} s: {counts.get('agree', 0)} agree,"
         f" {counts.get('deviate', 0)} differ ({counts.get('unexplained', 0)} without"
         f" a reason), {counts.get('skip', 0)} skipped;"
         f" {100 * summary['share']:.2f} % of the wanted agree"
@@ -198,30 +199,44 @@ def _sum_lines(summary: dict[str, Any], seconds: float) -> str:
 
 def write_document(summary: dict[str, Any]) -> None:
     """Put the table of deviations between the markers of docs/differences.md."""
-    counts = summary["counts"]
-    rows = [
-        BEGIN,
-        "",
+    intro = (
         f"PyTorch {torch.__version__.partition('+')[0]}'s op database,"
         f" {summary['ops']} ops, all samples in six dtypes, contiguous and not:"
-        f" {counts.get('agree', 0)} samples agree, {counts.get('deviate', 0)} differ"
-        f" ({100 * summary['share']:.2f} % agree), {counts.get('skip', 0)} belong to"
-        " refused features.",
+    )
+    write_table("opdb", intro, "op", DEVIATIONS, summary)
+
+
+def write_table(
+    marker: str,
+    intro: str,
+    noun: str,
+    deviations: Iterable[Deviation],
+    summary: dict[str, Any],
+) -> None:
+    """Put a table of deviations between two markers of docs/differences.md."""
+    begin, end = f"<!-- {marker}: begin -->", f"<!-- {marker}: end -->"
+    counts = summary["counts"]
+    rows = [
+        begin,
         "",
-        "| op | where | samples | reason |",
+        f"{intro} {counts.get('agree', 0)} samples agree, {counts.get('deviate', 0)}"
+        f" differ ({100 * summary['share']:.2f} % agree), {counts.get('skip', 0)}"
+        " belong to refused features.",
+        "",
+        f"| {noun} | where | samples | reason |",
         "|---|---|---:|---|",
     ]
-    for row in DEVIATIONS:
+    for row in deviations:
         number = summary["explained"].get("|".join(row[:2]), 0)
         rows.append(f"| `{row.op}` | `{row.place}` | {number} | {row.reason} |")
     rows += ["", "| skipped because of | samples |", "|---|---:|"]
     rows += [f"| {reason} | {n} |" for reason, n in sorted(summary["skipped"].items())]
-    rows += ["", END]
+    rows += ["", end]
     text = DOCUMENT.read_text() if DOCUMENT.exists() else "# Differences from PyTorch\n"
-    if BEGIN not in text:
-        text += f"\n{BEGIN}\n{END}\n"
-    head, _, rest = text.partition(BEGIN)
-    tail = rest.partition(END)[2]
+    if begin not in text:
+        text += f"\n{begin}\n{end}\n"
+    head, _, rest = text.partition(begin)
+    tail = rest.partition(end)[2]
     DOCUMENT.write_text(head + "\n".join(rows) + tail)
 
 

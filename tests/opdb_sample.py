@@ -35,7 +35,7 @@ from oracle import (
 )
 from tolerances import GRADIENT_FACTOR
 
-__all__ = ["AGREE", "SKIP", "Case", "arguments", "attempt"]
+__all__ = ["AGREE", "SKIP", "Case", "arguments", "attempt", "fresh"]
 
 AGREE, SKIP = "agree", "skip"
 
@@ -59,7 +59,7 @@ class Case:
 
     def run(self) -> tuple[str, str]:
         """Return (kind, text) of the first difference, or of agreement."""
-        args, kwargs = _fresh(arguments(self.sample))
+        args, kwargs = fresh(arguments(self.sample))
         tiny_args, tiny_kwargs = to_tiny((args, kwargs))
         versions = [x._version for x in tensors((args, kwargs))]
         seed(7)
@@ -173,7 +173,7 @@ class Case:
         """Return whether the gradients are no further from those in float64."""
 
         def gradients(sample: Any) -> list[torch.Tensor]:
-            args, kwargs = _fresh(arguments(sample))
+            args, kwargs = fresh(arguments(sample))
             inputs = leaves((args, kwargs))
             for x in inputs:
                 x.requires_grad_()
@@ -183,7 +183,7 @@ class Case:
             return list(torch.autograd.grad(outs, inputs, weights))
 
         try:
-            args, kwargs = to_tiny(_fresh(arguments(self.sample)))
+            args, kwargs = to_tiny(fresh(arguments(self.sample)))
             seed(7)
             outs = translate(self.info.op)(*args, **kwargs)
             outs = translate(self.sample.output_process_fn_grad)(outs)
@@ -224,7 +224,7 @@ class Case:
     def _variant(
         self, label: str, function: Callable[..., Any], keep: bool
     ) -> tuple[str, str] | None:
-        (first, *rest), kwargs = _fresh(arguments(self.sample))
+        (first, *rest), kwargs = fresh(arguments(self.sample))
         if not isinstance(first, torch.Tensor):
             return None
         tiny_first, tiny_rest, tiny_kwargs = to_tiny((first, rest, kwargs))
@@ -248,7 +248,7 @@ class Case:
         return (label, ": ".join(found)) if found else None
 
     def _out(self, outs: Any) -> tuple[str, str] | None:
-        args, kwargs = _fresh(arguments(self.sample))
+        args, kwargs = fresh(arguments(self.sample))
         single = isinstance(outs, torch.Tensor)
         makers = [torch.empty_like(x.detach()).zero_() for x in tensors(outs)]
         out = makers[0] if single else tuple(makers)
@@ -282,7 +282,7 @@ def attempt(call: Callable[[], Any]) -> Any:
         return error
 
 
-def _fresh(value: Any) -> Any:
+def fresh(value: Any) -> Any:
     """Copy tensors with strides and requires_grad, so that a call may write them."""
     if isinstance(value, torch.Tensor):
         if value.layout is not torch.strided:
@@ -296,11 +296,11 @@ def _fresh(value: Any) -> Any:
             copy = torch.as_strided(flat, value.shape, value.stride())
         return copy.detach().requires_grad_(value.requires_grad)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*map(_fresh, value))
+        return type(value)(*map(fresh, value))
     if isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):
-        return type(value)(map(_fresh, value))
+        return type(value)(map(fresh, value))
     if isinstance(value, dict):
-        return {key: _fresh(item) for key, item in value.items()}
+        return {key: fresh(item) for key, item in value.items()}
     if isinstance(value, torch.Generator):
         return torch.Generator().manual_seed(value.initial_seed())
     return value

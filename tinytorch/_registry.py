@@ -99,6 +99,8 @@ FAMILIES = (
     "tinytorch._core.ops.linalg",
     "tinytorch.functional.distance",
     "tinytorch.functional.losses",
+    "tinytorch.functional.linear_cross_entropy",
+    "tinytorch.functional.fractional",
     "tinytorch._core.ops.cholesky",
     "tinytorch._core.ops.qr",
     "tinytorch.functional.attention",

@@ -1,6 +1,21 @@
 """Building blocks of networks."""
 
-from tinytorch.nn import functional
-from tinytorch.nn.parameter import Buffer, Parameter
+from __future__ import annotations
 
-__all__ = ["Buffer", "Parameter", "functional"]
+from tinytorch.nn import functional, modules, parameter
+from tinytorch.nn.modules import *
+from tinytorch.nn.parameter import (
+    Buffer,
+    Parameter,
+    UninitializedBuffer,
+    UninitializedParameter,
+)
+
+__all__ = [
+    "Buffer",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "functional",
+    *modules.__all__,
+]

@@ -7,9 +7,15 @@ from typing import Any
 from tinytorch._core.ops.creation import empty
 from tinytorch._core.tensor import Tensor
 from tinytorch.printing import tensor_repr
-from tinytorch.subclass import disabled_torch_function
+from tinytorch.subclass import OPERATORS, disabled_torch_function
 
-__all__ = ["Buffer", "Parameter"]
+__all__ = [
+    "Buffer",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "is_lazy",
+]
 
 
 class Parameter(Tensor):
@@ -58,3 +64,130 @@ class Buffer(Tensor):
         made: Buffer = Tensor._make_subclass(cls, data.detach(), data.requires_grad)
         made.persistent = persistent
         return made
+
+
+class UninitializedTensorMixin:
+    """A tensor that waits for its shape: nothing can be computed with it before.
+
+    It becomes what `cls_to_become` says when it is materialized; who holds it sees the
+    change.
+    """
+
+    cls_to_become: type[Any]
+    data: Any
+    ALLOWED = frozenset(
+        """cls_to_become materialize data device dtype layout grad grad_fn requires_grad
+        requires_grad_ is_leaf is_meta is_cuda is_cpu is_floating_point is_complex
+        _is_param copy_ to cpu cuda float double half bfloat16 type share_memory_ shape
+        persistent new_empty new_tensor _repr""".split()
+    )
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Take memory for a shape; the values are whatever is there."""
+        device = self.data.device if device is None else device
+        dtype = self.data.dtype if dtype is None else dtype
+        self.data = empty(shape, device=device, dtype=dtype)
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+
+    @property
+    def shape(self) -> Any:
+        """Refuse: there is none yet."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error "
+            "usually happens in `load_state_dict` when trying to load an uninitialized "
+            "parameter into an initialized one. Call `forward` to initialize the "
+            "parameters before accessing their attributes."
+        )
+
+    def share_memory_(self) -> Any:
+        """Refuse: there is no memory yet."""
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` "
+            "to initialize the parameters before calling `module.share_memory()`."
+        )
+
+    def __getattribute__(self, name: str) -> Any:
+        if name[:2] == "__" or name in UninitializedTensorMixin.ALLOWED:
+            return super().__getattribute__(name)
+        if hasattr(Tensor, name):
+            raise _uninitialized(name)
+        return super().__getattribute__(name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        data = self.data
+        args = (type(self), self.requires_grad, data.device, data.dtype)
+        return _rebuild_uninitialized, args
+
+    requires_grad: bool
+
+
+def _uninitialized(name: str) -> ValueError:
+    return ValueError(
+        f"Attempted to use an uninitialized parameter in {name}. This error happens when "
+        "you are using a `LazyModule` or explicitly manipulating "
+        "`torch.nn.parameter.UninitializedParameter` objects. When using LazyModules "
+        "Call `forward` with a dummy batch to initialize the parameters before calling "
+        "torch functions"
+    )
+
+
+def _refusal(name: str) -> Any:
+    def refuse(self: Any, *args: Any) -> Any:
+        raise _uninitialized(name)
+
+    return refuse
+
+
+for _name in set(OPERATORS) - {"__eq__", "__ne__"}:  # containers compare
+    setattr(UninitializedTensorMixin, _name, _refusal(_name))
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether a tensor still waits for its shape."""
+    return isinstance(param, UninitializedTensorMixin)
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """A parameter whose shape is not known before the first call of its module."""
+
+    cls_to_become = Parameter
+
+    def __new__(
+        cls, requires_grad: bool = True, device: Any = None, dtype: Any = None
+    ) -> UninitializedParameter:
+        data = empty(0, device=device, dtype=dtype)
+        made: UninitializedParameter = Tensor._make_subclass(cls, data, requires_grad)
+        return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedParameter:
+        if id(self) not in memo:
+            data = self.data
+            memo[id(self)] = type(self)(self.requires_grad, data.device, data.dtype)
+        return memo[id(self)]  # type: ignore[no-any-return]
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Buffer):
+    """A buffer whose shape is not known before the first call of its module."""
+
+    cls_to_become = Tensor
+
+    def __new__(
+        cls,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        persistent: bool = True,
+    ) -> UninitializedBuffer:
+        data = empty(0, device=device, dtype=dtype)
+        made: UninitializedBuffer = Tensor._make_subclass(cls, data, requires_grad)
+        made.persistent = persistent
+        return made
+
+
+def _rebuild_uninitialized(
+    cls: Any, requires_grad: bool, device: Any, dtype: Any
+) -> Any:
+    return cls(requires_grad, device, dtype)

@@ -161,7 +161,7 @@ cdef int refuse_weight(Tensor x, Tensor w, object stride, object padding, int di
             stride = [stride] * dims
         read_steps(stride, numbers, w.rank - 2, op, "stride")
     raise RuntimeError(
-        f"Expected {w.rank}-dimensional input for {w.rank}-dimensional weight"
+        f"Expected {w.rank}-dimensional input for {w.rank}-dimensional weight "
         f"{sizes_text(w)}, but got {x.rank}-dimensional input of size {sizes_text(x)} "
         "instead")
 

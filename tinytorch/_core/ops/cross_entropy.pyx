@@ -84,7 +84,8 @@ cdef int check_classes(Tensor x, Tensor target, Tensor weight) except -1:
             f"\"nll_loss_out_frame\" not implemented for '{dtype_word(x.code)}'")
     if target.code != I64 and target.code != U8:
         raise RuntimeError(
-            f"expected scalar type Long but found {dtype_word(target.code)}")
+            "expected target dtype to be Long or Byte, but got "
+            f"{dtype_word(target.code)}")
     if weight is None:
         return 0
     classes = x.sizes[0 if x.rank == 1 else 1]

@@ -276,7 +276,11 @@ cdef Tensor pad_mirror(Tensor x, int mode, int n, const int64_t* pads):
     m.axes = n // 2
     if not 0 < m.axes <= 3 or not m.axes + 1 <= x.rank <= m.axes + 2:
         raise NotImplementedError(
-            f"Padding size {n} is not supported for {x.rank}D input tensor.")
+            f"Padding size {n} is not supported for {x.rank}D input tensor.\n"
+            "Supported combinations for non-constant padding:\n"
+            "  - 2D or 3D input: padding size = 2 (pads last dimension)\n"
+            "  - 3D or 4D input: padding size = 4 (pads last 2 dimensions)\n"
+            "  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)")
     for a in range(m.axes):
         m.pads[2 * a] = pads[2 * (m.axes - 1 - a)]
         m.pads[2 * a + 1] = pads[2 * (m.axes - 1 - a) + 1]

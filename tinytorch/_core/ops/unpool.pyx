@@ -16,8 +16,7 @@ from tinytorch._core.types cimport I64, is_float
 
 __all__ = []
 METHODS = []
-FUNCTIONAL = ["max_unpool1d", "max_unpool2d", "max_unpool3d", "fractional_max_pool2d",
-              "fractional_max_pool3d"]
+FUNCTIONAL = ["max_unpool1d", "max_unpool2d", "max_unpool3d"]
 
 cdef extern from "pooling.h" nogil:
     void (*tt_parallel_for)(void (*)(void*, int64_t, int64_t) noexcept nogil, void*,
@@ -176,13 +175,3 @@ def max_unpool3d(Tensor input not None, Tensor indices not None, kernel_size,
                  stride=None, padding=0, output_size=None):
     """Undo max_pool3d as far as it can be: see max_unpool2d."""
     return unpool(input, indices, kernel_size, stride, padding, output_size, 3)
-
-
-def fractional_max_pool2d(input, *args, **kwargs):
-    """Raise: windows of random sizes are not supported."""
-    raise NotImplementedError("fractional_max_pool2d is not supported")
-
-
-def fractional_max_pool3d(input, *args, **kwargs):
-    """Raise: windows of random sizes are not supported."""
-    raise NotImplementedError("fractional_max_pool3d is not supported")
