@@ -158,6 +158,16 @@ from tinytorch.nn.modules.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from tinytorch.nn.modules.rnn import (
+    GRU,
+    LSTM,
+    RNN,
+    GRUCell,
+    LSTMCell,
+    RNNBase,
+    RNNCell,
+    RNNCellBase,
+)
 from tinytorch.nn.modules.sparse import Embedding, EmbeddingBag
 from tinytorch.nn.modules.upsampling import (
     Upsample,
