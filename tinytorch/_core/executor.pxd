@@ -57,6 +57,8 @@ cdef int fill_with(Tensor y, double value, int64_t integer) except -1
 cdef int copy_new(Tensor y, Tensor x) except -1    # the same for new tensors: these
 cdef int fill_new(Tensor y, double value, int64_t integer) except -1  # count no write
 cdef int refuse_capture(str what) except -1        # data-dependent step while recording
+cdef bint pause_recording() noexcept               # returns what resume_recording takes
+cdef void resume_recording(bint paused) noexcept
 
 cdef inline void view_of(View* v, Tensor x) noexcept:
     v.data = x.storage.data + x.offset

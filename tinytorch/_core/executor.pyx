@@ -188,6 +188,10 @@ cdef class Program:
     cdef Recorded** calls
     cdef Storage** storages
     cdef int64_t count, room, held, held_room
+    cdef list refreshers    # called before each replay
+
+    def __cinit__(self):
+        self.refreshers = []
 
     def __dealloc__(self):
         cdef int64_t i
@@ -281,10 +285,12 @@ cdef class Program:
         self.keep(x.storage)
 
     def replay(self):
-        """Run all calls again, in C, without the GIL."""
+        """Run all calls again, in C, without the GIL; first what `before_replay` got."""
         cdef int64_t i
         cdef int status = TT_OK
         cdef const KernelCall* call = NULL
+        for refresh in self.refreshers:
+            refresh()
         with nogil:
             for i in range(self.count):
                 call = &self.calls[i].call
@@ -306,6 +312,29 @@ cdef class Program:
 def is_capturing() -> bool:
     """Whether kernel calls are being recorded."""
     return watching & RECORDING != 0
+
+
+def before_replay(refresh):
+    """Have the program that is being recorded call `refresh()` before each replay.
+
+    So numbers that live in Python, such as learning rates, reach a replayed call.
+    """
+    if watching & RECORDING:
+        program.refreshers.append(refresh)
+
+
+cdef bint pause_recording() noexcept:
+    """Leave the calls that follow out of the program: they make state, once."""
+    global watching
+    cdef bint was = watching & RECORDING != 0
+    watching &= ~RECORDING
+    return was
+
+
+cdef void resume_recording(bint paused) noexcept:
+    global watching
+    if paused:
+        watching |= RECORDING
 
 
 cdef int refuse_capture(str what) except -1:

@@ -1,8 +1,7 @@
-/* One call over lists of n tensors each: an optimizer's step, scaling, zeroing, norms.
+/* One call over a list of n tensors: scaling, zeroing, norms; for steps: multi_step.h.
 
    A kernel's flags say how many tensors belong together, `per`: operand k n + i is the
-   k-th of tensor i.  Steps (optim_steps.h) have per = 2 + states: parameters, states,
-   gradients; one more operand holds the scalars, if they may change between replays.
+   k-th of tensor i.
    Chunks follow from the sizes alone, so results do not depend on threads. */
 #ifndef T
 #ifndef TT_MULTI_TENSOR_H
@@ -12,7 +11,7 @@
 
 #include "call.h"
 #include "convert.h"
-#include "optim_steps.h"
+#include "simd.h"
 
 #define TT_FILE "multi_tensor.h"
 #include "each_float.h"
@@ -29,7 +28,7 @@ struct Multi {
     const KernelCall *call;
     const Scalar *scalar;
     int64_t n, tasks;
-    int per;
+    int per, stride, counts; /* stride of scalars, from tensor to tensor */
     MultiBody body;
     double *partial;
     int found;
@@ -56,7 +55,7 @@ static void tt_multi_range(void *context, int64_t begin, int64_t end) {
 
 static Multi tt_multi(const KernelCall *call, MultiBody body) {
     Multi m = {.call = call, .scalar = call->scalar, .body = body};
-    m.per = call->kernel->flags;
+    m.per = call->kernel->flags & 255;
     m.n = call->operands / m.per;
     for (int64_t i = 0; i < m.n; i++) m.tasks += tt_chunks_of(call->operand[i].numel);
     return m;
@@ -68,56 +67,6 @@ static void tt_multi_run(Multi *m) {
     for (int64_t i = 0; i < m->n; i++) total += m->call->operand[i].numel;
     if (total <= 2 * TT_MULTI_CHUNK) tt_multi_range(m, 0, m->tasks);
     else tt_parallel_for(tt_multi_range, m, m->tasks, 1);
-}
-
-/* ---- steps ---- */
-
-/* p[k] of a loop is parameter, gradient, states; operands have the gradients last. */
-TT_INLINE const View *tt_step_operand(const Multi *m, int k, int64_t i) {
-    const int place = k == 0 ? 0 : k == 1 ? m->per - 1 : k - 1;
-    return &m->call->operand[place * m->n + i];
-}
-
-static void tt_step_body(Multi *m, int64_t i, int64_t begin, int64_t count,
-                         int64_t task) {
-    char buffer[TT_MULTI_MOST][TT_MULTI_BLOCK * 8] __attribute__((aligned(64)));
-    const int compute = m->call->compute;
-    Loop loop = (Loop)m->call->kernel->function[compute];
-    char *p[TT_MULTI_MOST], *memory[TT_MULTI_MOST];
-    int direct = 1;
-    (void)task;
-    for (int k = 0; k < m->per; k++) {
-        const View *v = tt_step_operand(m, k, i);
-        memory[k] = v->data + begin * tt_itemsize[v->dtype];
-        direct &= v->dtype == compute;
-    }
-    if (direct) {
-        loop(memory, count, m->scalar);
-        return;
-    }
-    for (int64_t at = 0; at < count; at += TT_MULTI_BLOCK) {
-        const int64_t n = count - at < TT_MULTI_BLOCK ? count - at : TT_MULTI_BLOCK;
-        for (int k = 0; k < m->per; k++) {
-            const View *v = tt_step_operand(m, k, i);
-            p[k] = buffer[k];
-            const char *from = memory[k] + at * tt_itemsize[v->dtype];
-            tt_load[compute][v->dtype](p[k], from, n, 1);
-        }
-        loop(p, n, m->scalar);
-        for (int k = 0; k < m->per; k++) {
-            const View *v = tt_step_operand(m, k, i);
-            char *to = memory[k] + at * tt_itemsize[v->dtype];
-            if (k != 1) tt_store[compute][v->dtype](to, p[k], n, 1);
-        }
-    }
-}
-
-static int multi_step_driver(const KernelCall *call) {
-    Multi m = tt_multi(call, tt_step_body);
-    if (call->operands > m.n * m.per)
-        m.scalar = (const Scalar *)call->operand[call->operands - 1].data;
-    tt_multi_run(&m);
-    return TT_OK;
 }
 
 /* ---- zeroing and scaling ---- */

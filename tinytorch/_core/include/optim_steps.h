@@ -2,8 +2,8 @@
    the state are read and written, p[1] is the gradient.
 
    Formulas and their order are those of torch.optim.  What is the same for all elements
-   (bias corrections, schedules) the caller computes once, in double.  Three scalars
-   begin every list:
+   (bias corrections, rates that fall) is computed once, in double, by the kernel's
+   schedule (optim_schedules.h).  Three scalars begin every list:
      s[0] sign   1, or -1 to maximize
      s[1] decay  weight decay that is added to the gradient
      s[2] lr     the step size; or what the optimizer makes of it, said at each loop */
@@ -22,6 +22,7 @@
         T *param = (T *)p[0];                                                          \
         const T *grad = (const T *)p[1];                                               \
         const T sign = (T)s[0].f, decay = (T)s[1].f, lr = (T)s[2].f;                   \
+        (void)lr;                                                                      \
         SETUP TT_ITEMS(T w = param[i]; const T g = sign * grad[i] + decay * w;         \
                        __VA_ARGS__ param[i] = w;)                                      \
     }
@@ -30,11 +31,11 @@
 
 STEP(sgd, , w -= lr * g;)
 
-/* s[3] momentum, s[4] 1 - dampening, s[5].i nesterov.  The first step has a zero buffer
+/* s[3] momentum, s[4] 1 - dampening, s[5] nesterov, 0 or 1.  The first step has a zero buffer
    and s[4] = 1, whatever the dampening. */
 STEP(sgd_momentum,
      STATE(2, buffer) SCALAR(3, momentum) SCALAR(4, take)
-         const int nesterov = s[5].i != 0;,
+         const int nesterov = s[5].f != 0;,
      const T b = buffer[i] * momentum + take * g;
      buffer[i] = b;
      w -= lr * (nesterov ? g + momentum * b : b);)
@@ -66,7 +67,7 @@ STEP(lion, STATE(2, mean) SCALAR(3, rest1) SCALAR(4, beta2) SCALAR(5, rest2)
                SCALAR(6, beta1) SCALAR(7, shrink),
      const T m = mean[i], d = beta1 * m + rest1 * g;
      mean[i] = beta2 * m + rest2 * g;
-     w = w * shrink - lr * (T)((d > 0) - (d < 0));)
+     w = w * shrink - lr * (d != d ? d : (T)((d > 0) - (d < 0)));)
 
 /* s[3] alpha, s[4] 1 - alpha, s[5] eps, s[6] momentum */
 #define RMS_SCALARS SCALAR(3, alpha) SCALAR(4, rest) SCALAR(5, eps)
@@ -147,6 +148,22 @@ STEP(radam, STATE(2, mean) STATE(3, square) SCALAR(3, take) SCALAR(4, beta2)
      mean[i] = m;
      square[i] = v;
      w = w * shrink - (rectification > 0 ? adaptive : plain);)
+
+/* lr is eta; s[3] 1 - lambda eta, s[4] mu, the weight of the newest in the average */
+STEP(asgd, STATE(2, average) SCALAR(3, shrink) SCALAR(4, mu),
+     w = w * shrink - lr * g;
+     average[i] = mu == 1 ? w : average[i] + mu * (w - average[i]);)
+
+/* s[3], s[4] factors of the step size where the gradient's sign changed or stayed,
+   s[5], s[6] its bounds.  Where it changed, the step is left out and forgotten. */
+STEP(rprop, STATE(2, before) STATE(3, size) SCALAR(3, down) SCALAR(4, up)
+                SCALAR(5, least) SCALAR(6, most),
+     const T turn = g * before[i], bare = turn < 0 ? 0 : g;
+     const T wide = size[i] * (turn > 0 ? up : turn < 0 ? down : 1);
+     const T step = wide < least ? least : wide > most ? most : wide;
+     size[i] = step;
+     before[i] = bare;
+     w -= step * (bare != bare ? bare : (T)((bare > 0) - (bare < 0)));)
 #undef STEP
 #undef STATE
 #undef SCALAR

@@ -1,41 +1,52 @@
 """Optimizer steps, norms and scaling over lists of tensors, each in one kernel call.
 
 These write their tensors in place and record no graph: they are what `torch.optim` and
-`clip_grad_norm_` are made of.  Which scalars a step takes stands in optim_steps.h.
+`clip_grad_norm_` are made of.  Which scalars a step takes stands in
+optim_schedules.h, or in optim_steps.h for steps that count nothing.
 """
 
-from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.list cimport PyList_Append, PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.tuple cimport PyTuple_GET_SIZE
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
 from tinytorch._core.executor cimport (
-    Driver, Kernel, KernelCall, Scalar, View, copy_into, register_kernel, run,
-    tt_parallel_for, view_of)
+    Driver, Kernel, KernelCall, Scalar, View, copy_into, pause_recording,
+    register_kernel, resume_recording, run, tt_parallel_for, view_of)
 from tinytorch._core.ops.shape cimport contiguous
 from tinytorch._core.tensor cimport (
     Tensor, empty_beside, is_contiguous, same_shape, size_of, wrote)
 from tinytorch._core.threads cimport parallel_for
-from tinytorch._core.types cimport F64, compute_of, is_float, promote
+from tinytorch._core.types cimport (
+    COMPUTE_F32, COMPUTE_F64, F32, F64, compute_of, is_float, promote)
 
 __all__ = []
 
 ctypedef void** Loops
 
+cdef extern from "Python.h":
+    PyObject* PyTuple_GET_ITEM(tuple t, Py_ssize_t i)   # borrowed
+
 cdef extern from *:
     """
-    #include "multi_tensor.h"
-    TT_FLOAT_LOOPS(sgd) TT_FLOAT_LOOPS(sgd_momentum) TT_FLOAT_LOOPS(adam)
-    TT_FLOAT_LOOPS(adam_amsgrad) TT_FLOAT_LOOPS(lion) TT_FLOAT_LOOPS(rmsprop)
-    TT_FLOAT_LOOPS(rmsprop_momentum) TT_FLOAT_LOOPS(rmsprop_centered)
-    TT_FLOAT_LOOPS(rmsprop_centered_momentum) TT_FLOAT_LOOPS(adagrad)
-    TT_FLOAT_LOOPS(adadelta) TT_FLOAT_LOOPS(adamax) TT_FLOAT_LOOPS(nadam)
-    TT_FLOAT_LOOPS(radam)
+    #include "multi_step.h"
+    #define none_schedule 0
+    TT_STEP_LOOPS(sgd, none) TT_STEP_LOOPS(sgd_momentum, none) TT_STEP_LOOPS(lion, none)
+    TT_STEP_LOOPS(adam, adam) TT_STEP_LOOPS(adam_amsgrad, adam)
+    TT_STEP_LOOPS(adamax, adamax) TT_STEP_LOOPS(nadam, nadam)
+    TT_STEP_LOOPS(radam, radam) TT_STEP_LOOPS(asgd, asgd)
+    TT_STEP_LOOPS(adagrad, adagrad) TT_STEP_LOOPS(adadelta, count)
+    TT_STEP_LOOPS(rprop, count) TT_STEP_LOOPS(rmsprop, count)
+    TT_STEP_LOOPS(rmsprop_momentum, count) TT_STEP_LOOPS(rmsprop_centered, count)
+    TT_STEP_LOOPS(rmsprop_centered_momentum, count)
     """
     Loops sgd_loops, sgd_momentum_loops, adam_loops, adam_amsgrad_loops, lion_loops
     Loops rmsprop_loops, rmsprop_momentum_loops, rmsprop_centered_loops
     Loops rmsprop_centered_momentum_loops, adagrad_loops, adadelta_loops, adamax_loops
-    Loops nadam_loops, radam_loops
+    Loops nadam_loops, radam_loops, asgd_loops, rprop_loops
     int multi_step_driver(const KernelCall* call) noexcept nogil
     int multi_zero_driver(const KernelCall* call) noexcept nogil
     int multi_scale_driver(const KernelCall* call) noexcept nogil
@@ -45,44 +56,58 @@ tt_parallel_for = parallel_for
 
 cdef enum:
     MOST_STEPS = 16
-    MOST_SCALARS = 16
+    MOST_SCALARS = 12   # TT_STEP_SCALARS of optim_schedules.h
+    MOST_STATES = 6     # with the counts
     ON_STACK = 64       # views; more are on the heap
 
 cdef struct Step:
     const Kernel* kernel
-    int states, scalars
+    int states, counts, scalars
 
 cdef Step[MOST_STEPS] steps
 cdef dict step_numbers = {}
-cdef list texts = []    # owns the names that kernels point at
+cdef list step_names = []   # of each step: its states, then its counts
+cdef list texts = []        # owns the names that kernels point at
 
 
-cdef int define(str kind, Loops loops, int states, int scalars, double flops) except -1:
+cdef int define(str kind, Loops loops, tuple states, tuple counts, int scalars,
+                double flops) except -1:
     cdef int k = len(step_numbers)
     cdef bytes name = f"{kind}_step".encode()
     texts.append(name)
     step_numbers[kind] = k
+    step_names.append(states + counts)
     steps[k].kernel = register_kernel(
-        name, <Driver>multi_step_driver, loops, 2 + states, flops)
-    steps[k].states = states
+        name, <Driver>multi_step_driver, loops,
+        2 + len(states) + len(counts) | len(counts) << 8, flops)
+    steps[k].states = len(states)
+    steps[k].counts = len(counts)
     steps[k].scalars = scalars
     return 0
 
 
-define("sgd", sgd_loops, 0, 3, 4)
-define("sgd_momentum", sgd_momentum_loops, 1, 6, 8)
-define("adam", adam_loops, 2, 9, 16)
-define("adam_amsgrad", adam_amsgrad_loops, 3, 9, 17)
-define("lion", lion_loops, 1, 8, 12)
-define("rmsprop", rmsprop_loops, 1, 6, 10)
-define("rmsprop_momentum", rmsprop_momentum_loops, 2, 7, 12)
-define("rmsprop_centered", rmsprop_centered_loops, 2, 6, 14)
-define("rmsprop_centered_momentum", rmsprop_centered_momentum_loops, 3, 7, 16)
-define("adagrad", adagrad_loops, 1, 4, 9)
-define("adadelta", adadelta_loops, 2, 6, 15)
-define("adamax", adamax_loops, 2, 6, 12)
-define("nadam", nadam_loops, 2, 10, 18)
-define("radam", radam_loops, 2, 11, 18)
+# The states have the names that torch.optim gives them in its state dicts.
+STEP = ("step",)
+ADAM = ("exp_avg", "exp_avg_sq")
+define("sgd", sgd_loops, (), (), 3, 4)
+define("sgd_momentum", sgd_momentum_loops, ("momentum_buffer",), (), 6, 8)
+define("lion", lion_loops, ("exp_avg",), (), 8, 12)
+define("adam", adam_loops, ADAM, STEP, 7, 16)
+define("adam_amsgrad", adam_amsgrad_loops, ADAM + ("max_exp_avg_sq",), STEP, 7, 17)
+define("adamax", adamax_loops, ("exp_avg", "exp_inf"), STEP, 6, 12)
+define("nadam", nadam_loops, ADAM, ("step", "mu_product"), 8, 18)
+define("radam", radam_loops, ADAM, STEP, 7, 18)
+define("asgd", asgd_loops, ("ax",), ("step", "eta", "mu"), 6, 9)
+define("adagrad", adagrad_loops, ("sum",), STEP, 5, 9)
+define("adadelta", adadelta_loops, ("square_avg", "acc_delta"), STEP, 6, 15)
+define("rprop", rprop_loops, ("prev", "step_size"), STEP, 7, 8)
+define("rmsprop", rmsprop_loops, ("square_avg",), STEP, 6, 10)
+define("rmsprop_momentum", rmsprop_momentum_loops, ("square_avg", "momentum_buffer"),
+       STEP, 7, 12)
+define("rmsprop_centered", rmsprop_centered_loops, ("square_avg", "grad_avg"), STEP, 6,
+       14)
+define("rmsprop_centered_momentum", rmsprop_centered_momentum_loops,
+       ("square_avg", "grad_avg", "momentum_buffer"), STEP, 7, 16)
 
 cdef Kernel* ZERO = register_kernel("multi_zero", <Driver>multi_zero_driver, NULL, 1)
 cdef Kernel* SCALE = register_kernel(
@@ -108,13 +133,8 @@ cdef inline Tensor flat(Tensor x, list copies):
 
 cdef int write_back(list copies) except -1:
     for x, y in copies:
-        if x is not None:
-            copy_into(<Tensor>x, <Tensor>y)
+        copy_into(<Tensor>x, <Tensor>y)
     return 0
-
-
-cdef inline Tensor gradient_of(Tensor w, list grads, Py_ssize_t i):
-    return w.gradient if grads is None else at(grads, i)
 
 
 cdef int check_gradient(Tensor w, Tensor g) except -1:
@@ -128,111 +148,143 @@ cdef int check_gradient(Tensor w, Tensor g) except -1:
 
 # ---- steps ----
 
-def _multi_tensor(str kind not None, list params not None, list grads,
-                  list states not None, scalars):
-    """Take one optimizer step with all parameters at once, in place.
+def _optimizer_step(str kind not None, dict group not None, state, scalars not None,
+                    start):
+    """Take one step with all parameters that have a gradient, in place, in one call.
 
     Args:
         kind: "sgd", "adam", ...: the loops of optim_steps.h.
-        grads: gradients; None takes each parameter's own and skips those without.
-        states: lists like `params`, as many as the step keeps.
-        scalars: numbers, or a float64 tensor of them that is read at each replay.
+        group: the parameter group.
+        state: {parameter: {name: tensor}}, with the names that `define` lists above.
+        scalars: the optimizer's numbers, which the kernel's schedule reads; or a
+            contiguous float64 tensor of them, read again at each replay.
+        start: called with a parameter that has no states yet and its group; returns
+            the states as a dict, or None to leave the parameter out.  Not recorded.
     """
     cdef Scalar[MOST_SCALARS] s
     cdef Tensor numbers = None
+    cdef list narrow = [], wide = []
     cdef Step* step
-    cdef Py_ssize_t k, n = PyList_GET_SIZE(params)
+    cdef Py_ssize_t k
     number = step_numbers.get(kind)
     if number is None:
         raise ValueError(f"unknown optimizer step {kind!r}")
     step = &steps[<int>number]
-    if len(states) != step.states:
-        raise ValueError(f"{kind} keeps {step.states} states, not {len(states)}")
-    for k in range(step.states):
-        if len(<list?>states[k]) != n:
-            raise ValueError(f"{kind}: {n} parameters but {len(states[k])} states")
-    if grads is not None and PyList_GET_SIZE(grads) != n:
-        raise ValueError(f"{kind}: {n} parameters but {len(grads)} gradients")
-    if len(scalars) != step.scalars:
-        raise ValueError(f"{kind} takes {step.scalars} scalars, not {len(scalars)}")
     if isinstance(scalars, Tensor):
         numbers = scalars
         if numbers.code != F64 or not is_contiguous(numbers):
             raise TypeError("scalars must be contiguous and of float64")
+        k = numbers.count
     else:
+        k = len(<tuple?>scalars)
+    if k != step.scalars:
+        raise ValueError(f"{kind} takes {step.scalars} scalars, not {k}")
+    if numbers is None:
         for k in range(step.scalars):
-            s[k].f = scalars[k]
-    take_steps(step, params, grads, states, s, numbers)
+            s[k].f = (<tuple>scalars)[k]
+    gather(step, <tuple>step_names[<int>number], group, state, start, narrow, wide)
+    if narrow:
+        run_step(step, narrow, s, numbers, COMPUTE_F32)
+    if wide:
+        run_step(step, wide, s, numbers, COMPUTE_F64)
 
 
-cdef int take_steps(const Step* step, list params, list grads, list states,
-                    const Scalar* s, Tensor numbers) except -1:
-    """One call for each compute type that occurs."""
+cdef int gather(const Step* step, tuple names, dict group, state, start, list narrow,
+                list wide) except -1:
+    """List what belongs to each parameter with a gradient, by type of calculation:
+    the parameter, its states, its counts, its gradient."""
+    cdef Py_ssize_t i
+    cdef int k
+    cdef PyObject* kept[MOST_STATES]
+    cdef Tensor w, x
+    cdef list found
+    cdef PyObject* entry
+    params = group["params"]
+    if type(params) is not list:
+        params = list(params)
+    for i in range(PyList_GET_SIZE(<list>params)):
+        w = at(<list>params, i)
+        if w.gradient is None:
+            continue
+        check_gradient(w, w.gradient)
+        found = narrow if compute_of[w.code] == COMPUTE_F32 else wide
+        if PyTuple_GET_SIZE(names) == 0:
+            PyList_Append(found, w)
+            PyList_Append(found, w.gradient)
+            continue
+        entry = PyDict_GetItemWithError(state, w)
+        if entry == NULL or not look_up(<dict?><object>entry, names, kept):
+            own = made(start, w, group)
+            if own is None:
+                continue
+            if not look_up(own, names, kept):
+                raise KeyError(f"a parameter's state lacks some of {names}")
+        PyList_Append(found, w)
+        for k in range(PyTuple_GET_SIZE(names)):
+            x = <Tensor?><object>kept[k]
+            if k < step.states:
+                if not same_shape(x, w):
+                    raise RuntimeError(f"{names[k]} has size {list(size_of(x))}, its "
+                                       f"parameter {list(size_of(w))}")
+            elif x.count != 1 or x.code != F32 and x.code != F64:
+                raise RuntimeError(f"{names[k]} must be one float32 or float64 number")
+            PyList_Append(found, x)
+        PyList_Append(found, w.gradient)
+    return 0
+
+
+cdef inline bint look_up(dict own, tuple names, PyObject** kept) except -1:
+    """Fetch the states of those names; False if some are still to be made."""
+    cdef Py_ssize_t k
+    for k in range(PyTuple_GET_SIZE(names)):
+        kept[k] = PyDict_GetItemWithError(
+            own, <object>PyTuple_GET_ITEM(names, k))
+        if kept[k] == NULL or <object>kept[k] is None:
+            return False
+    return True
+
+
+cdef object made(start, Tensor w, dict group):
+    """New states; a replay must not make them again."""
+    cdef bint paused = pause_recording()
+    try:
+        return start(w, group)
+    finally:
+        resume_recording(paused)
+
+
+cdef int run_step(const Step* step, list tensors, const Scalar* s, Tensor numbers,
+                  int compute) except -1:
+    """Make the call: tensors come parameter by parameter, operands kind by kind."""
     cdef View[ON_STACK] small
     cdef View* v = small
-    cdef Py_ssize_t n = PyList_GET_SIZE(params)
-    cdef int64_t views = n * step.kernel.flags + 1
-    if views > ON_STACK:
-        v = <View*>malloc(views * sizeof(View))
+    cdef list copies = [], kept = []  # contiguous copies: of outputs, of gradients
+    cdef int k, per = 2 + step.states + step.counts
+    cdef Py_ssize_t i, n = PyList_GET_SIZE(tensors) // per
+    cdef int device = at(tensors, 0).storage.device
+    cdef Tensor x
+    if n * per + 1 > ON_STACK:
+        v = <View*>malloc((n * per + 1) * sizeof(View))
         if v == NULL:
             raise MemoryError()
     try:
-        for compute in range(2):
-            step_of_type(step, params, grads, states, s, numbers, v, compute)
+        for i in range(n):
+            for k in range(per):
+                x = at(tensors, i * per + k)
+                if x.storage.device != device:
+                    raise RuntimeError("parameters of one step must be on one device")
+                view_of(&v[k * n + i], flat(x, copies if k < per - 1 else kept))
+        if numbers is not None:
+            view_of(&v[n * per], numbers)
+        run(step.kernel, v, n * per + (numbers is not None), n * (per - 1), s,
+            0 if numbers is not None else step.scalars, compute, device)
     finally:
         if v != small:
             free(v)
-    return 0
-
-
-cdef int step_of_type(const Step* step, list params, list grads, list states,
-                      const Scalar* s, Tensor numbers, View* v, int compute) except -1:
-    cdef list copies = []
-    cdef Py_ssize_t i, j = 0, k, m = 0, n = PyList_GET_SIZE(params)
-    cdef int outputs = 1 + step.states
-    cdef Tensor w, g, x, first = None
     for i in range(n):
-        w = at(params, i)
-        g = gradient_of(w, grads, i)
-        if g is not None and compute_of[w.code] == compute:
-            check_gradient(w, g)
-            m += 1
-            first = w
-    if m == 0:
-        return 0
-    for i in range(n):
-        w = at(params, i)
-        g = gradient_of(w, grads, i)
-        if g is None or compute_of[w.code] != compute:
-            continue
-        if w.storage.device != first.storage.device:
-            raise RuntimeError("parameters of one step must be on one device")
-        view_of(&v[j], flat(w, copies))
-        for k in range(step.states):
-            x = at(<list>states[k], i)
-            if not same_shape(x, w):
-                raise RuntimeError("a state differs in shape from its parameter")
-            view_of(&v[(1 + k) * m + j], flat(x, copies))
-        if not is_contiguous(g):
-            g = contiguous(g)
-            copies.append((None, g))  # only kept until the call
-        view_of(&v[outputs * m + j], g)
-        j += 1
-    j = (outputs + 1) * m
-    if numbers is not None:
-        view_of(&v[j], numbers)
-        j += 1
-    run(step.kernel, v, j, outputs * m, s, 0 if numbers is not None else step.scalars,
-        compute, first.storage.device)
-    for i in range(n):
-        w = at(params, i)
-        if gradient_of(w, grads, i) is not None and compute_of[w.code] == compute:
-            wrote(w)
-            for k in range(step.states):
-                wrote(at(<list>states[k], i))
-    if copies:
-        write_back(copies)
-    return 0
+        for k in range(per - 1):
+            wrote(at(tensors, i * per + k))
+    return write_back(copies)
 
 
 # ---- zeroing, scaling, norms ----

@@ -1,0 +1,472 @@
+"""Learning-rate schedules: the same numbers as PyTorch's, bit for bit, and its texts."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+import tinytorch as tt
+import tinytorch.optim.lr_scheduler
+from tinytorch.optim.schedulers import swa as swa_schedule
+
+LIBRARIES = (tt, torch)
+STEPS = 120
+
+# What PyTorch keeps in optim.swa_utils, by lr_scheduler module.
+SWA = {tt.optim.lr_scheduler: swa_schedule,
+       torch.optim.lr_scheduler: torch.optim.swa_utils}
+
+# What is built, of (lr_scheduler module, optimizer).
+SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
+    "lambda": lambda L, o: L.LambdaLR(o, lambda e: 0.95**e),
+    "lambdas": lambda L, o: L.LambdaLR(o, [lambda e: 0.9**e, lambda e: 1 / (e + 1)]),
+    "multiplicative": lambda L, o: L.MultiplicativeLR(o, lambda e: 1 - 1 / (e + 2)),
+    "step": lambda L, o: L.StepLR(o, 7, 0.3),
+    "step-default": lambda L, o: L.StepLR(o, 30),
+    "multi-step": lambda L, o: L.MultiStepLR(o, [3, 50, 50, 80], 0.3),
+    "constant": lambda L, o: L.ConstantLR(o),
+    "constant-60": lambda L, o: L.ConstantLR(o, 0.7, 60),
+    "linear": lambda L, o: L.LinearLR(o),
+    "linear-77": lambda L, o: L.LinearLR(o, 0.1, 0.3, 77),
+    "linear-down": lambda L, o: L.LinearLR(o, 1.0, 0.0, 90),
+    "exponential": lambda L, o: L.ExponentialLR(o, 0.97),
+    "polynomial": lambda L, o: L.PolynomialLR(o, 100),
+    "polynomial-2.5": lambda L, o: L.PolynomialLR(o, 60, 2.5),
+    "cosine": lambda L, o: L.CosineAnnealingLR(o, 10),
+    "cosine-min": lambda L, o: L.CosineAnnealingLR(o, 33, 1e-3),
+    "restarts": lambda L, o: L.CosineAnnealingWarmRestarts(o, 10),
+    "restarts-mult": lambda L, o: L.CosineAnnealingWarmRestarts(o, 7, 2, 1e-4),
+    "cyclic": lambda L, o: L.CyclicLR(o, 0.01, 0.1, 9),
+    "cyclic-down": lambda L, o: L.CyclicLR(o, [0.01, 0.02], [0.1, 0.2], 9, 5),
+    "cyclic-2": lambda L, o: L.CyclicLR(o, 0.01, 0.1, 9, mode="triangular2"),
+    "cyclic-exp": lambda L, o: L.CyclicLR(
+        o, 0.01, 0.1, 9, 11, mode="exp_range", gamma=0.99
+    ),
+    "cyclic-own": lambda L, o: L.CyclicLR(
+        o, 0.01, 0.1, 9, scale_fn=lambda x: 1 / (5**(x * 0.0001)),
+        scale_mode="iterations", base_momentum=[0.5, 0.6], max_momentum=0.9
+    ),
+    "cyclic-bare": lambda L, o: L.CyclicLR(o, 0.01, 0.1, 9, cycle_momentum=False),
+    "one-cycle": lambda L, o: L.OneCycleLR(o, 0.1, total_steps=130),
+    "one-cycle-epochs": lambda L, o: L.OneCycleLR(
+        o, [0.1, 0.3], epochs=13, steps_per_epoch=10, pct_start=0.4,
+        anneal_strategy="linear", div_factor=10, final_div_factor=100
+    ),
+    "one-cycle-three": lambda L, o: L.OneCycleLR(
+        o, 0.1, total_steps=130, three_phase=True, base_momentum=0.7,
+        max_momentum=[0.8, 0.9]
+    ),
+    "one-cycle-bare": lambda L, o: L.OneCycleLR(
+        o, 0.1, total_steps=121, cycle_momentum=False
+    ),
+    "sequential": lambda L, o: L.SequentialLR(
+        o, [L.ConstantLR(o, 0.1, 20), L.ExponentialLR(o, 0.9)], [20]
+    ),
+    "sequential-warmup": lambda L, o: L.SequentialLR(
+        o, [L.LinearLR(o, 0.01, 1.0, 10), L.CosineAnnealingLR(o, 60),
+            L.MultiplicativeLR(o, lambda e: 0.99)], [10, 70]
+    ),
+    "sequential-rest": lambda L, o: L.SequentialLR(
+        o, [L.StepLR(o, 3), L.CosineAnnealingWarmRestarts(o, 9),
+            L.PolynomialLR(o, 20), L.MultiStepLR(o, [2, 7])], [15, 40, 65]
+    ),
+    "sequential-nested": lambda L, o: L.SequentialLR(
+        o, [L.SequentialLR(o, [L.LinearLR(o), L.ConstantLR(o, 0.5)], [6]),
+            L.ExponentialLR(o, 0.9)], [30]
+    ),
+    "chained": lambda L, o: L.ChainedScheduler(
+        [L.ConstantLR(o, 0.1, 20), L.ExponentialLR(o, 0.9)]
+    ),
+    "chained-many": lambda L, o: L.ChainedScheduler(
+        [L.LinearLR(o, 0.2, 0.9, 40), L.StepLR(o, 9, 0.8), L.CosineAnnealingLR(o, 25),
+         L.MultiStepLR(o, [5, 40], 0.9)], optimizer=o
+    ),
+}
+SCHEDULES |= {
+    "swa": lambda L, o: SWA[L].SWALR(o, 0.05),
+    "swa-linear": lambda L, o: SWA[L].SWALR(o, [0.05, 0.5], 30, "linear"),
+    "swa-at-once": lambda L, o: SWA[L].SWALR(o, 0.05, 0),
+}
+NESTED = "ignore:Detected call of"  # PyTorch warns of a part within a part as well
+PARTED = [n for n in SCHEDULES if n.startswith(("sequential", "chained"))]
+# Those that are made anew with last_epoch; the cycles keep more in their groups.
+RESUMED = [n for n in SCHEDULES
+           if n not in PARTED and not n.startswith(("cyclic", "one-cycle", "swa"))]
+
+
+def optimizer(m: Any, name: str = "SGD", lr: Any = 0.1, **options: Any) -> Any:
+    """Return an optimizer of two groups."""
+    if name == "SGD":
+        options.setdefault("momentum", 0.9)
+    groups = [{"params": [m.ones(2, requires_grad=True)]},
+              {"params": [m.ones(1, requires_grad=True)], "lr": 0.37}]
+    return getattr(m.optim, name)(groups, lr=lr, **options)
+
+
+def numbers(opt: Any, schedule: Any) -> list[Any]:
+    """Return what a schedule has set: rates, momenta, and what it says of them."""
+    groups = opt.param_groups
+    return [
+        [float(g["lr"]) for g in groups],
+        [float(g["betas"][0] if "betas" in g else g["momentum"]) for g in groups],
+        [float(lr) for lr in schedule.get_last_lr()],
+    ]
+
+
+def advance(opt: Any, schedule: Any, steps: int) -> list[Any]:
+    """Return the numbers of so many steps."""
+    seen = []
+    for _ in range(steps):
+        opt.step()
+        schedule.step()
+        seen.append(numbers(opt, schedule))
+    return seen
+
+
+def plain(value: Any) -> Any:
+    """Return a state dict with callables and classes of either library as values."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+@pytest.mark.filterwarnings(NESTED)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_rates_equal_pytorch(name: str) -> None:
+    ours, theirs = (
+        [numbers(o, s)] + advance(o, s, STEPS)
+        for m in LIBRARIES
+        for o in [optimizer(m)]
+        for s in [SCHEDULES[name](m.optim.lr_scheduler, o)]
+    )
+    assert ours == theirs
+
+
+@pytest.mark.filterwarnings(NESTED)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_state_dict_has_pytorch_s_keys_and_values(name: str) -> None:
+    states = []
+    for m in LIBRARIES:
+        o = optimizer(m)
+        s = SCHEDULES[name](m.optim.lr_scheduler, o)
+        advance(o, s, 13)
+        states.append(plain(s.state_dict()))
+    assert states[0] == states[1]
+
+
+@pytest.mark.filterwarnings(NESTED)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_state_dict_of_pytorch_resumes(name: str) -> None:
+    """13 steps in PyTorch, the rest in both."""
+    theirs = optimizer(torch)
+    schedule = SCHEDULES[name](torch.optim.lr_scheduler, theirs)
+    advance(theirs, schedule, 13)
+    ours = optimizer(tt)
+    resumed = SCHEDULES[name](tt.optim.lr_scheduler, ours)
+    state, groups = theirs.state_dict()["state"], theirs.state_dict()["param_groups"]
+    assert not any(state.values()) or all(
+        v["momentum_buffer"] is None for v in state.values()
+    )
+    ours.load_state_dict({"state": {}, "param_groups": copy.deepcopy(groups)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        resumed.load_state_dict(copy.deepcopy(schedule.state_dict()))
+    assert advance(ours, resumed, 100) == advance(theirs, schedule, 100)
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_resumed_with_last_epoch(name: str) -> None:
+    seen = []
+    for m in LIBRARIES:
+        o = optimizer(m)
+        s = SCHEDULES[name](m.optim.lr_scheduler, o)
+        advance(o, s, 11)
+        again = remade(m.optim.lr_scheduler, o, s, 10)
+        seen.append([numbers(o, again)] + advance(o, again, 60))
+    assert seen[0] == seen[1]
+
+
+def remade(L: Any, o: Any, schedule: Any, last_epoch: int) -> Any:
+    """Return a new schedule of the same kind that goes on after an epoch."""
+    kind = type(schedule).__name__
+    arguments = {
+        "LambdaLR": lambda s: (s.lr_lambdas,),
+        "MultiplicativeLR": lambda s: (s.lr_lambdas,),
+        "StepLR": lambda s: (s.step_size, s.gamma),
+        "MultiStepLR": lambda s: (list(s.milestones.elements()), s.gamma),
+        "ConstantLR": lambda s: (s.factor, s.total_iters),
+        "LinearLR": lambda s: (s.start_factor, s.end_factor, s.total_iters),
+        "ExponentialLR": lambda s: (s.gamma,),
+        "PolynomialLR": lambda s: (s.total_iters, s.power),
+        "CosineAnnealingLR": lambda s: (s.T_max, s.eta_min),
+        "CosineAnnealingWarmRestarts": lambda s: (s.T_0, s.T_mult, s.eta_min),
+    }[kind]
+    return getattr(L, kind)(o, *arguments(schedule), last_epoch=last_epoch)
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter")
+@pytest.mark.parametrize("name", [n for n in SCHEDULES if n not in PARTED])
+def test_epoch_given(name: str) -> None:
+    seen = []
+    for m in LIBRARIES:
+        o = optimizer(m)
+        s = SCHEDULES[name](m.optim.lr_scheduler, o)
+        o.step()
+        rows = []
+        for epoch in (3, 17, 0, 50, 51, 90):
+            s.step(epoch)
+            rows.append(numbers(o, s))
+        seen.append(rows)
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("name", ["exponential", "cosine", "step", "linear", "cyclic"])
+def test_tensor_rates_are_written_in_place(name: str) -> None:
+    seen = []
+    for m in LIBRARIES:
+        lr = m.tensor(0.1, dtype=m.float64)
+        o = m.optim.SGD([m.ones(2, requires_grad=True)], lr=lr, momentum=0.9)
+        s = SCHEDULES[name](m.optim.lr_scheduler, o)
+        assert o.param_groups[0]["lr"] is lr
+        rows = []
+        for _ in range(40):
+            o.step()
+            s.step()
+            rows.append([float(lr), float(s.get_last_lr()[0])])
+        assert o.param_groups[0]["lr"] is lr
+        seen.append(rows)
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("kind", ["cyclic", "cyclic-own", "one-cycle",
+                                  "one-cycle-three"])
+def test_first_beta_cycles_with_adam(kind: str) -> None:
+    ours, theirs = (
+        advance(o, SCHEDULES[kind](m.optim.lr_scheduler, o), STEPS)
+        for m in LIBRARIES
+        for o in [optimizer(m, "Adam")]
+    )
+    assert ours == theirs
+
+
+def test_several_schedules_share_an_optimizer() -> None:
+    seen = []
+    for m in LIBRARIES:
+        o, L = optimizer(m), m.optim.lr_scheduler
+        parts = [L.ExponentialLR(o, 0.9), L.StepLR(o, 5, 0.5), L.LinearLR(o)]
+        rows = []
+        for _ in range(50):
+            o.step()
+            for part in parts:
+                part.step()
+            rows.append([numbers(o, part) for part in parts])
+        seen.append(rows)
+    assert seen[0] == seen[1]
+
+
+def test_fractions_of_epochs_restart() -> None:
+    seen = []
+    for m in LIBRARIES:
+        o = optimizer(m)
+        s = m.optim.lr_scheduler.CosineAnnealingWarmRestarts(o, 3, 2)
+        rows = []
+        for i in range(150):
+            s.step(i / 7)
+            rows.append(numbers(o, s))
+        seen.append(rows)
+    assert seen[0] == seen[1]
+
+
+# ---- ReduceLROnPlateau ----
+
+METRICS = [[1 / (i + 1) for i in range(10)] + [0.1] * 100,
+           [math.sin(i / 5) for i in range(110)],
+           [1.0, math.nan, 0.5] + [0.49999] * 60 + [math.inf] * 20]
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"patience": 3, "factor": 0.5}, {"mode": "max", "patience": 2},
+    {"threshold_mode": "abs", "threshold": 0.01, "patience": 1, "cooldown": 3},
+    {"mode": "max", "threshold_mode": "abs", "min_lr": [0.01, 0.02], "patience": 0},
+    {"eps": 0.02, "patience": 0},
+], ids=str)
+@pytest.mark.parametrize("series", range(len(METRICS)))
+def test_plateau(options: dict[str, Any], series: int) -> None:
+    seen = []
+    for m in LIBRARIES:
+        o = optimizer(m)
+        s = m.optim.lr_scheduler.ReduceLROnPlateau(o, **options)
+        rows = []
+        for metric in METRICS[series]:
+            s.step(m.tensor(metric))
+            rows.append((repr(s.state_dict()), numbers(o, s)))
+        seen.append(rows)
+    assert seen[0] == seen[1]
+
+
+def test_plateau_meets_a_new_group() -> None:
+    for min_lr in (0.01, [0.01, 0.01]):
+        texts = []
+        for m in LIBRARIES:
+            o = optimizer(m)
+            s = m.optim.lr_scheduler.ReduceLROnPlateau(o, patience=0, min_lr=min_lr)
+            o.add_param_group({"params": m.ones(1, requires_grad=True)})
+            try:
+                for _ in range(5):
+                    s.step(1.0)
+                texts.append(str(numbers(o, s)))
+            except RuntimeError as error:
+                texts.append(str(error))
+        assert texts[0] == texts[1]
+
+
+# ---- callable objects, copies, warnings, errors ----
+
+
+class Falling:
+    """A factor with a state of its own."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def __call__(self, epoch: float) -> float:
+        return self.rate**epoch
+
+
+@pytest.mark.parametrize("kind", ["LambdaLR", "MultiplicativeLR", "CyclicLR"])
+def test_callable_objects_are_saved(kind: str) -> None:
+    def build(m: Any, rate: float) -> Any:
+        o = optimizer(m)
+        L = m.optim.lr_scheduler
+        if kind == "CyclicLR":
+            return o, L.CyclicLR(o, 0.1, 0.2, 7, scale_fn=Falling(rate))
+        return o, getattr(L, kind)(o, [Falling(rate), lambda e: 0.5])
+
+    seen = []
+    for m in LIBRARIES:
+        o, s = build(m, 0.9)
+        advance(o, s, 3)
+        saved = copy.deepcopy(s.state_dict())
+        o2, resumed = build(m, 0.1)
+        resumed.load_state_dict(saved)
+        seen.append(advance(o2, resumed, 20))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("name", ["step", "cosine", "cyclic", "sequential", "chained",
+                                  "one-cycle-three"])
+def test_copies_and_pickles_go_on(name: str) -> None:
+    o = optimizer(tt)
+    s = SCHEDULES[name](tt.optim.lr_scheduler, o)
+    advance(o, s, 22)  # beyond the milestone: parts that begin warn of a fresh copy
+    copied = copy.deepcopy(s)
+    pickled = pickle.loads(pickle.dumps(s))
+    wanted = advance(o, s, 20)
+    assert copied.optimizer is not o
+    assert advance(copied.optimizer, copied, 20) == wanted
+    assert advance(pickled.optimizer, pickled, 20) == wanted
+
+
+# Every name: m.optim, its lr_scheduler (L), an optimizer without and with momentum.
+CALLS = """
+L.StepLR(1, 2)
+L.StepLR(o, 2, last_epoch=3)
+L.StepLR(o, 2, verbose=True)
+L.StepLR(o, 0).step()
+L.LRScheduler(o)
+L.LambdaLR(o, [1, 2])
+L.MultiplicativeLR(o, [1, 2])
+L.LambdaLR(o, 5)
+L.ConstantLR(o, 2)
+L.LinearLR(o, 0)
+L.LinearLR(o, .5, 2)
+L.CosineAnnealingLR(o, 0).step()
+L.CosineAnnealingWarmRestarts(o, 0)
+L.CosineAnnealingWarmRestarts(o, 1.5)
+L.CosineAnnealingWarmRestarts(o, 1, 0)
+L.CosineAnnealingWarmRestarts(o, 1, 1, "x")
+L.CosineAnnealingWarmRestarts(o, 5).step(-1)
+L.CyclicLR(o, .1, .2, mode="x", cycle_momentum=False)
+L.CyclicLR(o, [.1, .1], .2, cycle_momentum=False)
+L.CyclicLR(o, .1, [.2, .2])
+L.CyclicLR(o, .1, .2, base_momentum=[.1, .2])
+L.CyclicLR(adagrad, .1, .2)
+L.OneCycleLR(o, .1)
+L.OneCycleLR(o, .1, total_steps=0)
+L.OneCycleLR(o, .1, total_steps=1.5)
+L.OneCycleLR(o, .1, epochs=1)
+L.OneCycleLR(o, .1, epochs=1.5, steps_per_epoch=3)
+L.OneCycleLR(o, .1, epochs=1, steps_per_epoch=0)
+L.OneCycleLR(o, .1, epochs=1, steps_per_epoch=10, pct_start=2)
+L.OneCycleLR(o, .1, epochs=1, steps_per_epoch=10, anneal_strategy="x")
+L.OneCycleLR(o, [.1, .2], epochs=1, steps_per_epoch=10)
+L.OneCycleLR(adagrad, .1, total_steps=5)
+[s.step() for s in [L.OneCycleLR(o, .1, total_steps=2)] for i in range(4)]
+L.ReduceLROnPlateau(o, factor=2)
+L.ReduceLROnPlateau(o, mode="x")
+L.ReduceLROnPlateau(o, threshold_mode="x")
+L.ReduceLROnPlateau(o, min_lr=[1, 2])
+L.ReduceLROnPlateau(1)
+L.ReduceLROnPlateau(o).step()
+L.ReduceLROnPlateau(o).step(1.0, 3)
+L.ReduceLROnPlateau(o).get_lr()
+L.SequentialLR(o, [], [])
+L.SequentialLR(o, [L.ExponentialLR(o, .9)], [1])
+L.SequentialLR(o, [L.ExponentialLR(o, .9), L.ExponentialLR(other, .9)], [1])
+L.SequentialLR(o, [L.ReduceLROnPlateau(o), L.ExponentialLR(o, .9)], [1])
+L.SequentialLR(o, [object(), L.ExponentialLR(o, .9)], [1])
+L.ChainedScheduler([])
+L.ChainedScheduler(None)
+L.ChainedScheduler([L.ExponentialLR(o, .9), 1])
+L.ChainedScheduler([L.ExponentialLR(o, .9), L.ExponentialLR(other, .9)])
+L.ChainedScheduler([L.ExponentialLR(o, .9)], other)
+L.ChainedScheduler([L.ReduceLROnPlateau(o), L.ExponentialLR(o, .9)])
+L.ExponentialLR(o, .9).step()
+L.ExponentialLR(o, .9).step(3)
+L.ExponentialLR(o, .9).get_lr()
+L.CosineAnnealingLR(o, 5).get_lr()
+L.CyclicLR(o, .1, .2).get_lr()
+(L.ExponentialLR(o, .9), setattr(o, "step", lambda: 0), L.StepLR(o, 3).step())
+[(setattr(o, "step", lambda: 0), s.step()) for s in [L.ExponentialLR(o, .9)]]
+swa.SWALR(o, .1, anneal_strategy="x")
+swa.SWALR(o, .1, anneal_epochs=-1)
+swa.SWALR(o, [.1, .2])
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_errors_and_warnings_are_pytorch_s(call: str) -> None:
+    outcomes = []
+    for m in LIBRARIES:
+        def one(name: str, m: Any = m, **options: Any) -> Any:
+            return getattr(m.optim, name)([m.ones(1, requires_grad=True)], **options)
+
+        names = {"L": m.optim.lr_scheduler, "swa": SWA[m.optim.lr_scheduler],
+                 "o": one("SGD", momentum=0.5), "other": one("SGD"),
+                 "adagrad": one("Adagrad")}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                eval(call, names)
+                error = None
+            except Exception as e:
+                error = (type(e), str(e))
+        outcomes.append((error, [(w.category, str(w.message)) for w in caught]))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_right_order_does_not_warn() -> None:
+    o = optimizer(tt)
+    s = tt.optim.lr_scheduler.ExponentialLR(o, 0.9)
+    o.step()
+    s.step()
+    s.step()

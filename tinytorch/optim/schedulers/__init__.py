@@ -1,0 +1,1 @@
+"""Learning-rate schedules by family; `optim.lr_scheduler` has them all."""
