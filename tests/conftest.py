@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import known_failures
-
 # One thread each for PyTorch's own pools: the tests time nothing against them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -33,14 +31,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare the place where the records of the op database are gathered."""
     config.stash[OPDB] = {}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect the failures that known_failures.py lists."""
-    for item in items:
-        why = known_failures.reason(item.nodeid)
-        if why is not None:
-            item.add_marker(pytest.mark.xfail(reason=why, strict=False))
 
 
 # ---- PyTorch is optional, except where it must not be missing ----

@@ -1,12 +1,11 @@
 """Matrix products of raw buffers against NumPy: every form of `gemm`, no tensors."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from interpreters import run_python
 from tinytorch._core import blas, threads
 
 F32, F64, I64 = 0, 1, 4
@@ -210,17 +209,6 @@ def test_gemm_is_the_same_on_any_number_of_threads(rng, large_by, dtype, shape):
 # ---- the library ----
 
 
-def run_python(code, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **environment},
-        timeout=60,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-
-
 LARGE = """
 import array, os
 from tinytorch._core import blas
@@ -246,7 +234,7 @@ small(); print(loaded()); large(); print(loaded())
     )
     if not os.path.exists("/proc/self/maps"):
         pytest.skip("needs /proc")
-    assert run_python(code) == "False\nTrue\n"
+    assert run_python(code).stdout == "False\nTrue\n"
 
 
 @pytest.mark.parametrize("wish", [None, "3"])
@@ -268,7 +256,7 @@ print(libc.getenv(b"OPENBLAS_NUM_THREADS"))
     if wish:
         environment["OPENBLAS_NUM_THREADS"] = wish
     expected = f"1 {wish}\n{wish.encode() if wish else None}\n"
-    assert run_python(code, **environment) == expected
+    assert run_python(code, **environment).stdout == expected
 
 
 def test_missing_library_says_what_to_install():
@@ -283,5 +271,5 @@ except RuntimeError as error:
     print(error)
 """
     )
-    out = run_python(code)
+    out = run_python(code).stdout
     assert "no_such_package_of_blas" in out and "pip install scipy-openblas32" in out

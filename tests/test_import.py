@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 
 import pytest
+
+from interpreters import run_python
 
 BUDGET_MS = 60.0  # over bare Python; the medians of alternating runs
 FOREIGN = ("numpy", "torch", "pycuda", "scipy", "cupy", "nvmath")
 
 
-def run(code: str, *flags: str) -> str:
-    """Run Python code in a fresh interpreter outside the checkout; return stdout."""
-    done = subprocess.run(
-        [sys.executable, *flags, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=os.path.dirname(sys.executable),
-    )
-    return done.stdout
+def run_output(code: str) -> str:
+    """Return what the code prints."""
+    return run_python(code).stdout
 
 
 def test_import_leaves_foreign_packages_out() -> None:
     code = "import sys, tinytorch, json; print(json.dumps(sorted(sys.modules)))"
-    loaded = {name.partition(".")[0] for name in json.loads(run(code))}
+    loaded = {name.partition(".")[0] for name in json.loads(run_output(code))}
     assert loaded.isdisjoint(FOREIGN)
 
 
@@ -40,14 +32,14 @@ x = tt.randn(3, 4, requires_grad=True)
 repr(x.grad), x.tolist()
 print([name for name in sys.modules if name.partition(".")[0] == "numpy"])
 """
-    assert run(code).strip() == "[]"
+    assert run_output(code).strip() == "[]"
 
 
 def test_import_brings_no_unexpected_module() -> None:
     """A new module of the standard library is a cost; name it here on purpose."""
     code = "import sys; {}print(*sys.modules)"
-    bare = set(run(code.format("")).split())
-    loaded = set(run(code.format("import tinytorch; ")).split()) - bare
+    bare = set(run_output(code.format("")).split())
+    loaded = set(run_output(code.format("import tinytorch; ")).split()) - bare
     heavy = """
         asyncio concurrent.futures dataclasses inspect logging
         multiprocessing random subprocess tempfile unittest urllib
@@ -62,9 +54,10 @@ def test_import_time() -> None:
         "import time; start = time.perf_counter();{}"
         " print((time.perf_counter() - start) * 1e3)"
     )
-    run("import tinytorch")  # warms the disk cache
+    run_output("import tinytorch")  # warms the disk cache
     rounds = [
-        float(run(timed.format(" import tinytorch;"))) - float(run(timed.format("")))
+        float(run_output(timed.format(" import tinytorch;")))
+        - float(run_output(timed.format("")))
         for _ in range(9)
     ]
     assert statistics.median(rounds) <= BUDGET_MS
@@ -80,7 +73,7 @@ b = torch.ones(64, 64) @ torch.ones(64, 64)
 c = numpy.ones((64, 64)) @ numpy.ones((64, 64))
 print(a[0, 0].item(), b[0, 0].item(), c[0, 0])
 """
-        assert run(code).split() == ["64.0"] * 3
+        assert run_output(code).split() == ["64.0"] * 3
 
 
 @pytest.mark.parametrize(
@@ -96,5 +89,5 @@ x = tt.ones(1 << 20, requires_grad=True)
 threading.Thread(target=time.sleep, args=(0.05,)).start()
 {ending}
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = run_python(code, check=False)
     assert (done.returncode, done.stderr) == (0, "")

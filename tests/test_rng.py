@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinytorch as tt
 from tinytorch._core import rng as core
 
 NAMES = ["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8"]
@@ -24,6 +25,18 @@ WIDTH = dict(zip(NAMES, (4, 8, 2, 2, 8, 4, 2, 1, 1, 1), strict=True))
 def generator(seed: int) -> Any:
     """Return a generator of ours at the start of the seed's stream."""
     return core.Generator().manual_seed(seed)
+
+
+def state_of(g: Any) -> bytes:
+    """Return the bytes of a generator's state."""
+    state = g.get_state()
+    assert state.dtype == tt.uint8
+    return state.numpy().tobytes()
+
+
+def as_state(state: bytes | bytearray) -> Any:
+    """Return bytes as the tensor that set_state takes."""
+    return tt.tensor(list(state), dtype=tt.uint8)
 
 
 def draw(g: Any, name: str, dtype: str, n: int, *scalars: float) -> np.ndarray:
@@ -164,7 +177,7 @@ def test_multinomial_names_what_is_wrong_and_draws_nothing(
     for replacement in (True, False):
         code = core._multinomial(g, CODE["float64"], y, w, 1, 2, 2, replacement)
         assert code == (status if replacement or status == 4 else 3)
-    assert g.get_state() == generator(1).get_state()
+    assert state_of(g) == state_of(generator(1))
     assert core._multinomial(g, CODE["int64"], y, w, 1, 2, 2, True) == 1
 
 
@@ -206,30 +219,30 @@ def test_dtypes_without_a_stream_are_refused() -> None:
 def test_state_returns_and_copies_are_independent() -> None:
     g = generator(11)
     draw(g, "normal", "float32", 5, 0.0, 1.0)  # leaves half of a pair in the state
-    state, copies = g.get_state(), [g.clone_state(), copy.deepcopy(g)]
+    state, copies = state_of(g), [g.clone_state(), copy.deepcopy(g)]
     copies += [pickle.loads(pickle.dumps(g)), core.Generator()]
-    copies[-1].set_state(state)
+    copies[-1].set_state(as_state(state))
     expected = draw(g, "normal", "float32", 5, 0.0, 1.0)
     for other in copies:
         assert np.array_equal(draw(other, "normal", "float32", 5, 0.0, 1.0), expected)
-    assert g.get_state() != state
+    assert state_of(g) != state
     assert len(state) == 5056
 
 
 def test_wrong_states_are_refused_and_change_nothing() -> None:
     g = generator(1)
-    state = g.get_state()
+    state = state_of(g)
     left, seeded, at = 8, 12, 16  # offsets of the counters
     with pytest.raises(RuntimeError, match="of size 5056 but found the input RNG"):
-        g.set_state(state[:-1])
+        g.set_state(as_state(state[:-1]))
     wrong = [(left, 0), (left, 625), (left, 624), (seeded, 0), (at, 625)]
     for offset, value in wrong:
         damaged = bytearray(state)
         damaged[offset : offset + 4] = value.to_bytes(4, "little")
         damaged[at if offset == left else offset] |= 2 if value == 624 else 0
         with pytest.raises(RuntimeError, match="Invalid mt19937 state"):
-            g.set_state(bytes(damaged))
-    assert g.get_state() == state
+            g.set_state(as_state(damaged))
+    assert state_of(g) == state
 
 
 @pytest.mark.parametrize("seed", [True, 1.0, "1", None])
@@ -278,7 +291,7 @@ def test_threads_that_share_a_generator_lose_no_draw() -> None:
         thread.join()
     alone = generator(1)
     expected = draw(alone, "uniform", "float32", 2 * rounds * n, 0.0, 1.0)
-    assert g.get_state() == alone.get_state()
+    assert state_of(g) == state_of(alone)
     assert np.array_equal(np.sort(parts.ravel()), np.sort(expected.view(np.float32)))
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+import tinytorch as tt
 from tinytorch._core import rng as core
 
 torch = pytest.importorskip("torch", minversion="2.13")
@@ -117,7 +118,7 @@ def filled(g: Any, stream: Stream, x: Any) -> Any:
 
 def check(theirs: Any, ours: Any, x: Any, y: Any) -> None:
     """Demand equal bits and equal states."""
-    assert bytes(theirs.get_state().numpy()) == ours.get_state()
+    assert theirs.get_state().tolist() == ours.get_state().tolist()
     assert np.array_equal(memory(x), memory(y))
 
 
@@ -286,14 +287,14 @@ def test_multinomial(dtype: str, k: int, replacement: bool) -> None:
 def test_states_go_both_ways() -> None:
     theirs, ours = generators(7)
     torch.empty(3).normal_(generator=theirs)  # half of a pair stays behind
-    ours.set_state(bytes(theirs.get_state().numpy()))
+    ours.set_state(tt.from_numpy(theirs.get_state().numpy()))
     normal = STREAMS[2]
     x = torch.empty(1001).normal_(generator=theirs)
     y = filled(ours, normal, x)
     check(theirs, ours, x, y if AVX2 else x)
     filled(ours, normal, torch.empty(5))
-    theirs.set_state(torch.frombuffer(bytearray(ours.get_state()), dtype=torch.uint8))
-    assert bytes(theirs.get_state().numpy()) == ours.get_state()
+    theirs.set_state(torch.from_numpy(ours.get_state().numpy()))
+    assert theirs.get_state().tolist() == ours.get_state().tolist()
     x = torch.empty(6).normal_(generator=theirs)
     check(theirs, ours, x, filled(ours, normal, x))
 
@@ -302,5 +303,5 @@ def test_state_with_a_float_pair_survives() -> None:
     theirs, ours = generators(7)
     state = bytearray(theirs.get_state().numpy())
     state[5048:5053] = np.float32(0.25).tobytes() + b"\1"
-    ours.set_state(bytes(state))
-    assert ours.get_state() == bytes(state)
+    ours.set_state(tt.tensor(list(state), dtype=tt.uint8))
+    assert ours.get_state().tolist() == list(state)

@@ -2,12 +2,11 @@
 
 import array
 import os
-import subprocess
-import sys
 import threading
 
 import pytest
 
+from interpreters import run_python
 from tinytorch._core import threads
 
 
@@ -89,18 +88,6 @@ def test_set_num_threads_rejects_types(number):
 # ---- processes ----
 
 
-def run_python(code, **environment):
-    """Run code in a fresh interpreter; it fails if that hangs or exits badly."""
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **environment},
-        timeout=60,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-
-
 IN_PARALLEL = """
 import array, os, sys
 from tinytorch._core import threads
@@ -112,18 +99,18 @@ def run():
 
 
 def test_import_starts_no_thread():
-    out = run_python(IN_PARALLEL + "print(threads._workers_started())")
+    out = run_python(IN_PARALLEL + "print(threads._workers_started())").stdout
     assert out == "0\n"
 
 
 def test_one_thread_starts_no_worker():
     code = IN_PARALLEL + "print(run(), threads._workers_started())"
-    assert run_python(code, TINYTORCH_NUM_THREADS="1") == "True 0\n"
+    assert run_python(code, TINYTORCH_NUM_THREADS="1").stdout == "True 0\n"
 
 
 def test_exit_with_threads_alive():
     code = IN_PARALLEL + "print(run(), threads._workers_started())"
-    assert run_python(code, TINYTORCH_NUM_THREADS="4") == "True 3\n"
+    assert run_python(code, TINYTORCH_NUM_THREADS="4").stdout == "True 3\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -140,7 +127,7 @@ assert run()
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     )
-    assert run_python(code, TINYTORCH_NUM_THREADS="4") == "0\n"
+    assert run_python(code, TINYTORCH_NUM_THREADS="4").stdout == "0\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -166,7 +153,7 @@ busy.join()
 print(set(codes))
 """
     )
-    out = run_python(code, TINYTORCH_NUM_THREADS="4", PYTHONWARNINGS="ignore")
+    out = run_python(code, TINYTORCH_NUM_THREADS="4", PYTHONWARNINGS="ignore").stdout
     assert out == "{0}\n"
 
 

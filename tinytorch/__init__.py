@@ -57,7 +57,6 @@ from tinytorch import (
     cuda,
     linalg,
     methods,
-    nn,
     profiler,
     random,
     special,
@@ -86,7 +85,10 @@ from tinytorch.random import (
 # Imported when first asked for: name -> the module that has it, or "" for a submodule.
 _LATER = {
     "save": "serialization", "load": "serialization",
-    **dict.fromkeys(("optim", "serialization", "testing", "utils", "vision"), ""),
+    "summary": "summaries",
+    **dict.fromkeys(
+        ("distributions", "func", "nn", "optim", "serialization", "testing", "utils",
+         "vision", "viz"), ""),
 }
 
 

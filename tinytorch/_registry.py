@@ -72,6 +72,7 @@ FAMILIES = (
     "tinytorch._core.ops.matmul",
     "tinytorch.functional.arrange",
     "tinytorch.functional.copies",
+    "tinytorch.functional.parts",
     "tinytorch.functional.activation",
     "tinytorch.functional.indexing",
     "tinytorch.functional.dropout",

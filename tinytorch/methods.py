@@ -79,6 +79,26 @@ def render(
     return render(self, filename, format, **options)
 
 
+def _is_shared(self: Tensor) -> bool:
+    """Return False: tensors live in the memory of one process."""
+    return False
+
+
+def _is_pinned(self: Tensor, device: Any = None) -> bool:
+    """Return False: no memory is locked for transfers to a device."""
+    return False
+
+
+def _is_coalesced(self: Tensor) -> bool:
+    """Return False: there are no sparse tensors, which alone can be coalesced."""
+    return False
+
+
+def _is_distributed(self: Tensor) -> bool:
+    """Return False: each tensor belongs to one process."""
+    return False
+
+
 METHODS: dict[str, object] = {
     "label": property(_get_label, _set_label),
     "render": render,
@@ -88,10 +108,10 @@ METHODS: dict[str, object] = {
     "register_post_accumulate_grad_hook": register_post_accumulate_grad_hook,
     "retain_grad": retain_grad,
     "share_memory_": _share_memory,
-    "is_shared": lambda self: False,
-    "is_pinned": lambda self, device=None: False,
-    "is_coalesced": lambda self: False,
-    "is_distributed": lambda self: False,
+    "is_shared": _is_shared,
+    "is_pinned": _is_pinned,
+    "is_coalesced": _is_coalesced,
+    "is_distributed": _is_distributed,
     "layout": property(lambda self: strided),
     "name": property(lambda self: None),
     "names": property(lambda self: (None,) * self.dim()),

@@ -8,6 +8,9 @@ from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor
 # they record nothing in an ordinary backward and everything under create_graph.
 ctypedef int (*Backward)(Node node, Tensor gy) except -1
 
+cdef enum:
+    RUNS_ONCE = 0x80              # released by a pass though it saved no tensor
+
 cdef class Node:
     cdef Backward backward
     cdef const char* title        # the name that PyTorch prints: "MulBackward0"
@@ -18,7 +21,7 @@ cdef class Node:
     cdef int inputs, outputs
     cdef Tensor s0, s1, s2, s3    # saved tensors
     cdef uint32_t v0, v1, v2, v3  # their versions when saved
-    cdef uint8_t saved_output     # bit k: s<k> is this node's own output
+    cdef uint8_t saved_output     # bit k: s<k> is this node's own output; RUNS_ONCE
     cdef uint8_t released
     cdef int64_t i0, i1, i2, i3   # saved numbers
     cdef double f0, f1, f2

@@ -13,6 +13,7 @@ from tinytorch._core.tensor cimport (
     is_contiguous, same_shape, size_of)
 from tinytorch._core.types cimport is_float, dtype_of
 
+import gc
 import weakref
 
 cdef extern from "modes.h" nogil:
@@ -417,6 +418,7 @@ cdef Tensor saved(Node node, int k):
         y = alias(x)
         y.base = None
         y.node = node
+        y.output = k if k < node.outputs else 0  # slot k holds output k, or the only one
         y.flags |= REQUIRES_GRAD
         return y
     return x
@@ -458,7 +460,7 @@ cdef void release_saved(Node node) noexcept:
     """Drop what was saved.  A node that saved no tensor can run again,
     as in PyTorch."""
     if type(node) is Node and node.s0 is None and node.s1 is None and node.s2 is None \
-            and node.s3 is None:
+            and node.s3 is None and not node.saved_output & RUNS_ONCE:
         return
     node.released = True
     node.s0 = node.s1 = node.s2 = node.s3 = None
@@ -538,10 +540,31 @@ cdef int rebase(Tensor x, Node node) except -1:
     if x.base is None:
         if x.flags & RETAINS_GRAD and x.node is not None:
             move_retained(x, node)
+        if not x.flags & REQUIRES_GRAD:
+            tell_views(x, 1)
         return attach(x, node)
     if x.flags & NO_REBASE:
         refuse_no_grad_view()
+    if not x.base.flags & REQUIRES_GRAD:
+        tell_views(x.base, 2)
     return ops.rebase_view(x, node)
+
+
+cdef int tell_views(Tensor base, int known) except -1:
+    """Views that were made before their base got its history share it from now on.
+
+    A base does not know its views, since that would make each of them dearer.  They are
+    looked for where more tensors hold the storage than the known ones.
+    """
+    cdef Tensor view
+    if base.storage.references <= known:
+        return 0
+    for found in gc.get_referrers(base):
+        if isinstance(found, Tensor) and (<Tensor>found).base is base:
+            view = <Tensor>found
+            if view.code == base.code:
+                view.flags |= REQUIRES_GRAD
+    return 0
 
 
 cdef int move_retained(Tensor x, Node node) except -1:

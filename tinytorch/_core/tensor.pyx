@@ -252,7 +252,7 @@ cdef class Tensor:
     @property
     def is_leaf(self):
         """Whether no recorded op made this tensor."""
-        return self.node is None
+        return (self.node if self.base is None else table.grad_fn(self)) is None
 
     @property
     def grad_fn(self):

@@ -151,8 +151,9 @@ def grad(
         materialize_grads: Return zeros instead of None.
 
     Example:
-        >>> grad(x.pow(3).sum(), x)
-        (tensor([3.]),)
+        >>> w = ones(2, requires_grad=True)
+        >>> grad(w.pow(3).sum(), w)
+        (tensor([3., 3.]),)
     """
     if materialize_grads and allow_unused is False:
         raise ValueError(

@@ -38,8 +38,8 @@ class detect_anomaly:
     """Anomaly mode for a ``with`` block, with a warning that it is slow.
 
     Example:
-        >>> with detect_anomaly():
-        ...     loss.backward()
+        >>> with set_detect_anomaly(True):  # the same, without a warning
+        ...     x.exp().sum().backward()
     """
 
     def __init__(self, check_nan: bool = True) -> None:

@@ -104,8 +104,8 @@ def _of_any_rank(
 
 def _common_shape(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
     rank = max(map(len, shapes))
-    columns = zip(*((1,) * (rank - len(s)) + tuple(s) for s in shapes), strict=True)
-    return tuple(max(sizes) if min(sizes) else 0 for sizes in columns)
+    columns = zip(*[(1,) * (rank - len(s)) + tuple(s) for s in shapes], strict=True)
+    return tuple([max(sizes) if min(sizes) else 0 for sizes in columns])
 
 
 def _repeated(x: Tensor, times: int) -> Tensor:

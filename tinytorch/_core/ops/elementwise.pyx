@@ -378,6 +378,7 @@ cdef object deliver(Tensor y, object out):
             "functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad.")
     check_cast(y.code, target.code)
+    check_inplace(target)
     if target.storage.device != y.storage.device:
         raise RuntimeError(f"Expected out tensor to have device {y.device}, but got "
                            f"{target.device} instead")

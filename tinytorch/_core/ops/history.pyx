@@ -8,7 +8,8 @@ other view, then derives its node from the base's the next time anybody asks.
 from libc.stdint cimport int64_t, uint64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, edge_of, gradient_ops, new_node, send, set_edge, wants)
+    RUNS_ONCE, Node, attach, edge_of, gradient_ops, new_node, saved, send,
+    set_edge, wants)
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.shape cimport c_reshape, c_to
 from tinytorch._core.ops.strided cimport (
@@ -31,6 +32,7 @@ cdef int rebase_view(Tensor x, Node node) except -1:
     set_edge(slices, 0, edge_of(base), base.output)
     set_edge(slices, 1, node, 0)
     slices.context = (layout_of(x), layout_of(base))
+    slices.saved_output = RUNS_ONCE
     attach(base, slices)
     x.flags |= REQUIRES_GRAD
     x.node = slices  # stands in until the view's own node is asked for
@@ -42,6 +44,8 @@ cdef int rebase_view(Tensor x, Node node) except -1:
 cdef int copy_slices_backward(Node node, Tensor gy) except -1:
     """d base = dy outside the slice; the op that wrote the slice gets dy inside it"""
     cdef Layout inner, outer
+    if node.context is None:
+        saved(node, 0)  # raises: released
     inner = <Layout>(<tuple>node.context)[0]
     outer = <Layout>(<tuple>node.context)[1]
     if wants(node, 0):

@@ -421,8 +421,8 @@ def det(Tensor input not None, *, out=None):
     """Return the determinant of a matrix, or of each of a batch.
 
     Example:
-        >>> det(tensor([[1., 2.], [3., 4.]])).item()
-        -2.0
+        >>> det(tensor([[2., 1.], [0., 3.]])).item()
+        6.0
     """
     check_floats(input, "linalg.det", True)
     check_square(input, "linalg.det")

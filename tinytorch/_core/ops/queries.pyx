@@ -1,18 +1,20 @@
 """Questions about tensors and dtypes that need no kernel."""
 
+from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, code_with_number, code_with_tensor)
 from tinytorch._core.tensor cimport Tensor, item, same_shape
 from tinytorch._core.types cimport (
-    BOOL, BOOLS, FLOATS, I64, category_of, dtype, dtype_of, get_default_dtype_code,
-    is_float, promote)
+    BOOL, BOOLS, F16, F32, F64, FLOATS, I64, category_of, dtype, dtype_of,
+    get_default_dtype_code, is_float, promote)
 
 __all__ = ["is_tensor", "is_floating_point", "is_complex", "is_signed", "is_nonzero",
            "is_storage", "is_same_size", "numel", "typename", "can_cast", "result_type",
            "get_device", "is_conj", "is_neg", "is_inference", "conj", "conj_physical",
-           "resolve_conj", "resolve_neg", "view_as_real", "view_as_complex", "complex"]
+           "conj_physical_", "resolve_conj", "resolve_neg", "view_as_real",
+           "view_as_complex", "complex"]
 METHODS = ["is_nonzero", "is_same_size", "is_conj", "is_neg", "conj", "conj_physical",
-           "resolve_conj", "resolve_neg", "real", "imag"]
+           "conj_physical_", "resolve_conj", "resolve_neg", "real", "imag"]
 
 
 def is_tensor(obj) -> bool:
@@ -133,6 +135,11 @@ def conj_physical(Tensor input not None):
     return input
 
 
+def conj_physical_(Tensor self not None):
+    """Return the tensor as it is."""
+    return self
+
+
 def resolve_conj(Tensor input not None):
     """Return the input."""
     return input
@@ -155,6 +162,13 @@ def view_as_complex(Tensor input not None):
 
 def make_complex(Tensor real not None, Tensor imag not None, *, out=None):
     """Raise: there are no complex dtypes."""
+    cdef str a = dtype_word(real.code), b = dtype_word(imag.code)
+    if real.code not in (F32, F64, F16) or imag.code not in (F32, F64, F16):
+        raise RuntimeError("Expected both inputs to be Half, Float or Double tensors "
+                           f"but got {a} and {b}")
+    if real.code != imag.code:
+        raise RuntimeError(f"Expected object of scalar type {a} but got scalar type "
+                           f"{b} for second argument")
     raise NotImplementedError("complex: complex dtypes are not supported")
 
 

@@ -7,7 +7,8 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Backward, Node, attach, check_inplace, grad_mode, link, link_fitted, new_node, send)
+    Backward, Node, attach, check_inplace, grad_mode, link, link_fitted, new_node, saved,
+    send)
 from tinytorch._core.ops.arguments cimport dtype_word, listed
 from tinytorch._core.ops.copies cimport contiguous
 from tinytorch._core.tensor cimport (
@@ -62,6 +63,8 @@ cdef int saved_sizes(Node node, int64_t* sizes) except -1:
     sizes[1] = node.i1
     sizes[2] = node.i2
     sizes[3] = node.i3
+    if node.v3 > 4 and node.context is None:
+        saved(node, 0)  # raises: released
     for i in range(4, <int>node.v3):
         sizes[i] = (<list>node.context)[i - 4]
     return node.v3

@@ -1,0 +1,96 @@
+"""Train on the full MNIST and print the accuracy on its test set.
+
+    python -m benchmarks.accuracy --data-dir DIR [--torch] [mlp cnn example]
+
+DIR holds the four gzipped IDX files.  ``--torch`` trains the same text with PyTorch, on
+the same batches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import time
+from typing import Any
+
+import tinytorch
+from tinytorch.vision.datasets import MNIST
+
+
+def network(torch: Any, name: str) -> tuple[Any, Any, float]:
+    """Return the model, its optimiser, and the factor of the rate after an epoch."""
+    nn, optim = torch.nn, torch.optim
+    if name == "mlp":
+        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(),
+                              nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+        return model, optim.SGD(model.parameters(), lr=0.1), 1.0
+    if name == "cnn":
+        model = nn.Sequential(
+            nn.Conv2d(1, 48, 5, padding=2), nn.ReLU(),
+            nn.Conv2d(48, 96, 5, padding=2), nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+            nn.Linear(96, 128), nn.ReLU(), nn.Linear(128, 10))
+        return model, optim.SGD(model.parameters(), lr=0.05), 1.0
+    model = nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten(),
+        nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10))
+    return model, optim.Adadelta(model.parameters(), lr=1.0), 0.7
+
+
+EPOCHS = {"mlp": 10, "cnn": 10, "example": 1}
+TARGETS = {"mlp": 0.975, "cnn": 0.956, "example": 0.985}
+
+
+def arrays(directory: str, train: bool) -> tuple[Any, Any]:
+    """Return images, normalised, and labels as NumPy arrays."""
+    data = MNIST(directory, train=train)
+    images = data.data.numpy().astype("float32")[:, None] / 255
+    return (images - 0.1307) / 0.3081, data.targets.numpy()
+
+
+def train(torch: Any, name: str, directory: str, batch: int = 64) -> float:
+    """Return the accuracy on the test set after the model's epochs."""
+    torch.manual_seed(0)
+    model, optimizer, decay = network(torch, name)
+    x, y = map(torch.from_numpy, arrays(directory, True))
+    test_x, test_y = map(torch.from_numpy, arrays(directory, False))
+    loss_of = torch.nn.CrossEntropyLoss()
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=decay)
+    accuracy = 0.0
+    for epoch in range(EPOCHS[name]):
+        start = time.perf_counter()
+        model.train()
+        for index in torch.randperm(len(x)).split(batch):
+            optimizer.zero_grad()
+            loss_of(model(x[index]), y[index]).backward()
+            optimizer.step()
+        scheduler.step()
+        seconds = time.perf_counter() - start
+        model.eval()
+        with torch.no_grad():
+            right = sum(
+                int((model(a).argmax(1) == b).sum())
+                for a, b in zip(test_x.split(500), test_y.split(500), strict=True))
+        accuracy = right / len(test_y)
+        print(f"{name}: epoch {epoch + 1}, {seconds:.1f} s, test {accuracy:.2%}",
+              flush=True)
+    return accuracy
+
+
+def main() -> None:
+    """Parse the arguments; train; compare with the target."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=[], metavar="NAME",
+                        help=f"any of {', '.join(EPOCHS)}; all without")
+    parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--torch", action="store_true")
+    options = parser.parse_args()
+    library = importlib.import_module("torch") if options.torch else tinytorch
+    for name in options.names or EPOCHS:
+        reached = train(library, name, options.data_dir)
+        print(f"{name}: {reached:.2%}, target {TARGETS[name]:.1%}")
+
+
+if __name__ == "__main__":
+    main()
