@@ -285,7 +285,7 @@ cdef class Program:
         self.keep(x.storage)
 
     def replay(self):
-        """Run all calls again, in C, without the GIL; first what `before_replay` got."""
+        """Run what `before_replay` got, then all calls in C, without the GIL."""
         cdef int64_t i
         cdef int status = TT_OK
         cdef const KernelCall* call = NULL

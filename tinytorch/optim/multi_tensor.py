@@ -60,7 +60,12 @@ class MultiTensorOptimizer(Optimizer):
             if closure is None:
                 return _hooked_update(self)
             return _hooked_update(self, closure)
-        return self._update(closure)
+        if closure is not None or is_capturing():
+            return self._update(closure)
+        for group in self.param_groups:
+            kind, numbers = self._call(group)
+            _optimizer_step(kind, group, self.state, numbers, self._start)
+        return None
 
     step.hooked = True  # type: ignore[attr-defined]
 
@@ -142,7 +147,7 @@ def _refuse_capture(name: str) -> None:
 def _check_lr(lr: float | Tensor) -> None:
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError("Tensor lr must be 1-element")
-    if not 0.0 <= lr:
+    if not lr >= 0.0:
         raise ValueError(f"Invalid learning rate: {lr}")
 
 
@@ -155,7 +160,7 @@ def _check_betas(betas: tuple[Any, Any]) -> None:
 def _check_positive(**options: Any) -> None:
     """Raise for the first option below zero."""
     for name, value in options.items():
-        if not 0.0 <= value:
+        if not value >= 0.0:
             name = "epsilon" if name == "eps" else name
             raise ValueError(f"Invalid {name} value: {value}")
 

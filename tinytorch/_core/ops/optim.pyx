@@ -10,7 +10,6 @@ from cpython.list cimport PyList_Append, PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_GET_SIZE
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
 from tinytorch._core.executor cimport (
