@@ -109,6 +109,23 @@ def test_state_dict_survives_pickling_in_memory() -> None:
     assert optimizer.state[params[0]]["mu_product"].shape == ()
 
 
+def test_other_parameters_and_state_are_swapped_in() -> None:
+    params = parameters()
+    optimizer = make("Adam", params)
+    advance(optimizer, params, range(3))
+    copies = [p.detach().clone().requires_grad_() for p in params]
+    state = copy.deepcopy(optimizer.state_dict())
+    before = values(params)
+    named = {str(k): p for k, p in enumerate(copies)}
+    with tt.optim.swap_in_optimizer_params_and_state(optimizer, named, state):
+        advance(optimizer, copies, range(3, 4))
+    assert state["state"][0]["step"].item() == 4
+    assert optimizer.state[params[0]]["step"].item() == 3
+    assert all((p == q).all() for p, q in zip(before, values(params), strict=True))
+    advance(optimizer, params, range(3, 4))
+    assert_same(params, copies)
+
+
 # ---- groups ----
 
 
