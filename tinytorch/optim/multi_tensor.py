@@ -12,9 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tinytorch._core.executor import before_replay, is_capturing
-from tinytorch._core.ops.creation import empty_like, full, zeros_like
-from tinytorch._core.ops.data import tensor
-from tinytorch._core.ops.optim import _optimizer_step
+from tinytorch._core.ops.creation import empty, empty_like, full, zeros_like
+from tinytorch._core.ops.optim import _optimizer_step, _write_scalars
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import float32, float64, get_default_dtype
 from tinytorch.autograd.grad_mode import enable_grad
@@ -86,15 +85,15 @@ class MultiTensorOptimizer(Optimizer):
     def _record_group(self, i: int) -> None:
         """Step with numbers in memory, which each replay first reads from the group."""
         group = self.param_groups[i]
-        kind = self._call(group)[0]
-        numbers = self._numbers(i)
-        before_replay(lambda: numbers.copy_(self._numbers(i)))
-        _optimizer_step(kind, group, self.state, numbers, self._start)
+        kind, numbers = self._call(group)
+        held = empty(len(numbers), dtype=float64)  # by no kernel: not recorded
 
-    def _numbers(self, i: int) -> Tensor:
-        """Return the numbers of a group's call as a tensor."""
-        numbers = self._call(self.param_groups[i])[1]
-        return tensor([float(x) for x in numbers], dtype=float64)
+        def refresh() -> None:
+            _write_scalars(held, self._call(self.param_groups[i])[1])
+
+        refresh()
+        before_replay(refresh)
+        _optimizer_step(kind, group, self.state, held, self._start)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
