@@ -82,3 +82,20 @@ from tinytorch.random import (
     seed,
     set_rng_state,
 )
+
+# Imported when first asked for: name -> the module that has it, or "" for a submodule.
+_LATER = {
+    "save": "serialization", "load": "serialization",
+    **dict.fromkeys(("optim", "serialization", "testing", "utils", "vision"), ""),
+}
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name not in _LATER:
+        raise AttributeError(f"module 'tinytorch' has no attribute {name!r}")
+    module = import_module(f"tinytorch.{_LATER[name] or name}")
+    found = getattr(module, name) if _LATER[name] else module
+    globals()[name] = found
+    return found

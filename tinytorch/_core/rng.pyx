@@ -131,6 +131,11 @@ cdef class Generator:
     def __reduce__(self):
         return _restore, (_state(self),)
 
+    def __setstate__(self, given):
+        """Take what PyTorch pickles: seed, offset, state."""
+        _, _, state = given
+        self.set_state(state)
+
 
 def _restore(state):
     cdef Generator made = Generator()

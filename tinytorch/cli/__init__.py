@@ -1,0 +1,1 @@
+"""The program `tinytorch`: train on MNIST, run PyTorch programs, say what is there."""

@@ -1,0 +1,1 @@
+"""The parts of a DataLoader: collation, fetching, workers and what they send."""
