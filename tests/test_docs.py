@@ -19,6 +19,8 @@ MODULES = {
     "linalg": tt.linalg,
     "special": tt.special,
     "autograd": tt.autograd,
+    "optim": tt.optim,
+    "optim.lr_scheduler": tt.optim.lr_scheduler,
 }
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -43,7 +43,7 @@ class NAdam(MultiTensorOptimizer):
         >>> (3 * w).sum().backward()
         >>> NAdam([w], lr=0.25).step()
         >>> round(w.item(), 4)
-        0.6719
+        0.7359
     """
 
     _later = {"maximize": False, "foreach": None, "capturable": False,
