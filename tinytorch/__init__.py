@@ -86,7 +86,9 @@ from tinytorch.random import (
 # Imported when first asked for: name -> the module that has it, or "" for a submodule.
 _LATER = {
     "save": "serialization", "load": "serialization",
-    **dict.fromkeys(("optim", "serialization", "testing", "utils", "vision"), ""),
+    "summary": "summarize",
+    **dict.fromkeys(("distributions", "optim", "serialization", "testing", "utils",
+                     "vision", "viz"), ""),
 }
 
 

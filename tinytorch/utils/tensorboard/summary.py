@@ -145,8 +145,11 @@ def histogram_raw(
     counts = [float(v) for v in counts]
     if len(limits) != len(counts):
         raise ValueError("len(bucket_limits) != len(bucket_counts), see the document.")
-    numbers = [number(v) for v in (low, high, n, total, squares)]
-    return _value(tag, blob(5, _proto(*numbers, limits, counts)))
+    proto = _proto(
+        number(low), number(high), number(n), number(total), number(squares),
+        limits, counts,
+    )
+    return _value(tag, blob(5, proto))
 
 
 # ---- images, sound, text ----
