@@ -1,7 +1,7 @@
 """``progress``: a line that says how far a loop is, how fast, and with what loss.
 
-tqdm draws it if it is installed, else a plain line does the same; where the output is no
-terminal, that is one line at the end.
+tqdm draws it if it is installed, else a plain line does the same; where the output is
+no terminal, that is one line at the end.
 
     bar = progress(loader, "epoch 1")
     for images, labels in bar:

@@ -1,6 +1,6 @@
 """WandbReporter: what a run logs goes to Weights & Biases, if ``wandb`` is installed.
 
-It has the methods of `SummaryWriter` that have a meaning there, so that a program changes
+It has the methods of `SummaryWriter` that have a meaning there, so a program changes
 one line to log to the one, the other or, with `Reporters`, both.
 """
 
@@ -109,7 +109,7 @@ class WandbReporter:
         self.run.summary.update(metric_dict)
 
     def watch(self, model: Any, every: int = 100) -> None:
-        """Log the norm of each parameter's gradient, once in so many backward passes."""
+        """Log the norms of the gradients, once in so many backward passes."""
         passes: dict[str, int] = {}
 
         def watch_one(name: str, parameter: Any) -> None:
