@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pickle
 from collections import OrderedDict
-from struct import pack
 from typing import IO, Any
 
+from tinytorch._core.ops.memory import identity
 from tinytorch._core.rng import Generator
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import dtype, layout, memory_format
-from tinytorch._core.ops.memory import identity
+from tinytorch.nn.modules.module import Module
 from tinytorch.nn.parameter import Buffer, Parameter
 from tinytorch.serialization import rebuild
 from tinytorch.serialization.locations import location_tag
@@ -88,10 +88,33 @@ def _reduce_tensor(x: Tensor) -> Any:
     return rebuild.from_type, (func, cls, args, state)
 
 
+# What PyTorch expects in the state of a module; here it is made when first asked for.
+_TABLES = tuple(f"_{name}_hooks" for name in (
+    "backward_pre", "backward", "forward", "forward_pre", "state_dict",
+    "state_dict_pre", "load_state_dict_pre", "load_state_dict_post")) + (
+    "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
+    "_forward_pre_hooks_with_kwargs")
+
+
+def _reduce_module(module: Module) -> Any:
+    """What PyTorch writes for a module: its class and all its tables."""
+    reduced: Any = module.__reduce_ex__(2)
+    if not isinstance(reduced, tuple) or len(reduced) < 3 or not (
+            isinstance(reduced[2], dict) and "_modules" in reduced[2]):
+        return reduced  # the class has its own way
+    state = {"_is_full_backward_hook": None, **reduced[2]}
+    state.pop("_hooked", None)
+    for name in _TABLES:
+        state.setdefault(name, OrderedDict())
+    return (*reduced[:2], state, *reduced[3:])
+
+
 def _reduce(value: Any) -> Any:
     """Return how the library's own objects are written; NotImplemented for others."""
     if isinstance(value, Tensor):
         return _reduce_tensor(value)
+    if isinstance(value, Module):
+        return _reduce_module(value)
     if isinstance(value, dtype):
         return str(value).removeprefix("torch.")
     if isinstance(value, StorageType):

@@ -16,6 +16,7 @@ from tinytorch.nn.modules.activation import (
     LogSigmoid,
     LogSoftmax,
     Mish,
+    MultiheadAttention,
     PReLU,
     ReLU,
     ReLU6,
@@ -85,6 +86,9 @@ from tinytorch.nn.modules.instancenorm import (
     LazyInstanceNorm3d,
 )
 from tinytorch.nn.modules.linear import Bilinear, Identity, LazyLinear, Linear
+from tinytorch.nn.modules.linear_cross_entropy_options import (
+    LinearCrossEntropyOptions,
+)
 from tinytorch.nn.modules.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -169,6 +173,13 @@ from tinytorch.nn.modules.rnn import (
     RNNCellBase,
 )
 from tinytorch.nn.modules.sparse import Embedding, EmbeddingBag
+from tinytorch.nn.modules.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from tinytorch.nn.modules.upsampling import (
     Upsample,
     UpsamplingBilinear2d,

@@ -217,6 +217,8 @@ class Module(Hooks, StateDict, Conversions):
         for table in CALLED:
             if fields.get(table):
                 fields["_hooked"] = True
+            else:  # made anew, and noticed, when a hook is registered
+                fields.pop(table, None)
 
     # ---- registering ----
 

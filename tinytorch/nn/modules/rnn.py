@@ -453,3 +453,8 @@ class GRU(RNNBase):
                 "proj_size argument is only supported for LSTM, not RNN or GRU"
             )
         super().__init__("GRU", *args, **kwargs)
+
+
+# A pickle names the module of a class: the one where PyTorch's readers look for it.
+for _class in (GRUCell, LSTMCell, RNNCell, RNNCellBase):
+    _class.__module__ = __name__

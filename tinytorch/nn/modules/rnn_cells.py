@@ -7,7 +7,7 @@ from typing import Any
 
 from tinytorch._core.ops.creation import empty, zeros
 from tinytorch._core.tensor import Tensor
-from tinytorch.autograd.grad_mode import no_grad
+from tinytorch._core.modes import no_grad
 from tinytorch.functional.recurrent import cell
 from tinytorch.nn.modules.module import Module
 from tinytorch.nn.parameter import Parameter
