@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinytorch.nn import functional, modules, parameter
+from tinytorch.nn import functional, modules, parameter, utils
 from tinytorch.nn.modules import *
 from tinytorch.nn.parameter import (
     Buffer,
@@ -10,9 +10,14 @@ from tinytorch.nn.parameter import (
     UninitializedBuffer,
     UninitializedParameter,
 )
+from tinytorch.nn.simple import MLP, Activation, Layer, Neuron
 
 __all__ = [
+    "Activation",
     "Buffer",
+    "Layer",
+    "MLP",
+    "Neuron",
     "Parameter",
     "UninitializedBuffer",
     "UninitializedParameter",

@@ -16,6 +16,7 @@ from tinytorch.nn.modules.activation import (
     LogSigmoid,
     LogSoftmax,
     Mish,
+    MultiheadAttention,
     PReLU,
     ReLU,
     ReLU6,
@@ -161,7 +162,24 @@ from tinytorch.nn.modules.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from tinytorch.nn.modules.rnn import (
+    GRU,
+    LSTM,
+    RNN,
+    GRUCell,
+    LSTMCell,
+    RNNBase,
+    RNNCell,
+    RNNCellBase,
+)
 from tinytorch.nn.modules.sparse import Embedding, EmbeddingBag
+from tinytorch.nn.modules.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from tinytorch.nn.modules.upsampling import (
     Upsample,
     UpsamplingBilinear2d,
