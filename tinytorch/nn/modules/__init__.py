@@ -10,10 +10,12 @@ from tinytorch.nn.modules.container import (
     ParameterList,
     Sequential,
 )
+from tinytorch.nn.modules.lazy import LazyModuleMixin
 from tinytorch.nn.modules.module import Module
 
 __all__ = [
     "Container",
+    "LazyModuleMixin",
     "Module",
     "ModuleDict",
     "ModuleList",
