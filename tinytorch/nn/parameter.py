@@ -203,7 +203,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 class UninitializedBuffer(UninitializedTensorMixin, Buffer):
     """A buffer whose shape is not known before the first call of its module."""
 
-    cls_to_become = Tensor
+    cls_to_become = Buffer  # the class of a compiled type cannot be assigned
 
     def __new__(
         cls,
