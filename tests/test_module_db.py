@@ -18,7 +18,7 @@ import tinytorch as tt
 from module_table import DEVIATIONS, LATER, LOOSER, explain
 from opdb import Tally
 
-FAST = 6
+FAST = 4
 FLOOR = 0.97  # of the samples of what exists agree
 COUNTED: dict[str, Tally] = {}
 
