@@ -79,7 +79,7 @@ def test_sequences_of_tensors(lengths, tail):
 def test_padding_keeps_the_dtype():
     y = rnn.pad_sequence([tt.tensor([1, 2]), tt.tensor([3])], True, -1)
     assert y.dtype == tt.int64 and y.tolist() == [[1, 2], [3, -1]]
-    y = rnn.pad_sequence((tt.ones(n, 0) for n in (2, 3)))
+    y = rnn.pad_sequence(tt.ones(n, 0) for n in (2, 3))
     assert y.shape == (3, 2, 0)
     assert rnn.pad_sequence(tt.ones(2, 2)).tolist() == [[1, 1], [1, 1]]
 
