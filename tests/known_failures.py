@@ -47,10 +47,6 @@ KNOWN: dict[str, str] = {
         "its deviation is not in the table yet",
     "test_opdb.py::test_opdb_samples[nn.functional.embedding_bag]":
         "its deviation is not in the table yet",
-    "test_opdb.py::test_opdb_samples[nn.functional.fractional_max_pool2d]":
-        "its deviation is not in the table yet",
-    "test_opdb.py::test_opdb_samples[nn.functional.fractional_max_pool3d]":
-        "its deviation is not in the table yet",
     "test_opdb.py::test_opdb_samples[real]":
         "its deviation is not in the table yet",
     "test_opdb.py::test_opdb_samples[special.bessel_j0]":
