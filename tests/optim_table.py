@@ -19,7 +19,7 @@ LOOSE = {
 # Steps to compare: one of LBFGS is up to twenty, and rounding grows with each.
 STEPS = {"LBFGS": 2}
 
-# Only parameters and losses are compared: H_diag = (y.s) / (y.y) has y, s near rounding.
+# Only parameters and losses are compared: H_diag is a quotient of near-rounding terms.
 WITHOUT_STATE = {("LBFGS", "float32")}
 
 # optimizer: why none of its inputs is run

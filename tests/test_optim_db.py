@@ -24,7 +24,8 @@ SHAPES = ((6, 4), (6,), (3, 6), (3,))
 def ours(value: Any) -> Any:
     """Return what an input holds with tensors of ours in the place of PyTorch's."""
     if isinstance(value, torch.Tensor):
-        made = tt.tensor(value.detach().tolist(), dtype=getattr(tt, str(value.dtype)[6:]))
+        dtype = getattr(tt, str(value.dtype).removeprefix("torch."))
+        made = tt.tensor(value.detach().tolist(), dtype=dtype)
         return made.requires_grad_(value.requires_grad)
     if isinstance(value, dict):
         return {key: ours(item) for key, item in value.items()}

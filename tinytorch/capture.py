@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tinytorch._core.executor import Program
+from tinytorch._core.executor import Program, feed, taken
 from tinytorch._core.tensor import Tensor
 from tinytorch.autograd.grad_mode import no_grad
 from tinytorch.utils._pytree import tree_flatten, tree_map
@@ -28,11 +28,11 @@ class Captured:
 
     def __call__(self, *args: Any) -> Any:
         """Run the function: by Python the first time, by replay from then on."""
-        leaves, _ = tree_flatten(args)
-        given = [x for x in leaves if isinstance(x, Tensor)]
         if self._program is None:
             return self._record(args)
-        self._copy_in(given)
+        if not feed(self._inputs, args):
+            leaves, _ = tree_flatten(args)
+            self._copy_in([x for x in leaves if isinstance(x, Tensor)])
         self._program.replay()
         return self._copy_out()
 
@@ -71,6 +71,10 @@ class Captured:
                 mine.detach().copy_(x.detach())
 
     def _copy_out(self) -> Any:
+        if isinstance(self._outputs, Tensor):
+            single = taken(self._outputs)
+            if single is not None:
+                return single
         with no_grad():
             return tree_map(
                 lambda x: x.detach().clone() if isinstance(x, Tensor) else x,

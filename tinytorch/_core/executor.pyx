@@ -9,7 +9,8 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy
 
 from tinytorch._core.storage cimport CPU, CUDA, META, Storage, hold, release
-from tinytorch._core.tensor cimport Tensor, wrote
+from tinytorch._core.tensor cimport (
+    Tensor, empty_like, is_contiguous, same_shape, wrote)
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
     BOOL, COMPUTE_F64, COMPUTE_I64, F32, F64, I64, compute_of, itemsize)
@@ -285,7 +286,7 @@ cdef class Program:
         self.keep(x.storage)
 
     def replay(self):
-        """Run all calls again, in C, without the GIL; first what `before_replay` got."""
+        """Run what `before_replay` got, then all calls in C, without the GIL."""
         cdef int64_t i
         cdef int status = TT_OK
         cdef const KernelCall* call = NULL
@@ -312,6 +313,37 @@ cdef class Program:
 def is_capturing() -> bool:
     """Whether kernel calls are being recorded."""
     return watching & RECORDING != 0
+
+
+def feed(list inputs not None, tuple given not None) -> bool:
+    """Copy the given tensors into a program's inputs, without history.
+
+    False, and nothing written, if they are not as many tensors of the same shapes and
+    dtypes: the caller knows how to say what is wrong.
+    """
+    cdef Py_ssize_t i
+    cdef Tensor x, y
+    if len(inputs) != len(given):
+        return False
+    for i in range(len(inputs)):
+        if not isinstance(given[i], Tensor):
+            return False
+        x, y = given[i], inputs[i]
+        if x.code != y.code or not same_shape(x, y):
+            return False
+    for i in range(len(inputs)):
+        copy_into(<Tensor>inputs[i], <Tensor>given[i])
+    return True
+
+
+def taken(Tensor x not None):
+    """A copy of a program's output, without history; None if it is not contiguous."""
+    cdef Tensor y
+    if not is_contiguous(x):
+        return None
+    y = empty_like(x)
+    copy_new(y, x)
+    return y
 
 
 def before_replay(refresh):

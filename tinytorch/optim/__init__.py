@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinytorch.optim import lr_scheduler
 from tinytorch.optim._adafactor import Adafactor
 from tinytorch.optim._muon import Muon
+from tinytorch.optim._stateless import swap_in_optimizer_params_and_state
 from tinytorch.optim.adadelta import Adadelta
 from tinytorch.optim.adagrad import Adagrad
 from tinytorch.optim.adam import Adam
@@ -24,7 +24,7 @@ from tinytorch.optim.sgd import SGD
 from tinytorch.optim.sparse_adam import SparseAdam
 
 if TYPE_CHECKING:
-    from tinytorch.optim import swa_utils
+    from tinytorch.optim import lr_scheduler, swa_utils
 
 __all__ = [
     "ASGD",
@@ -46,13 +46,19 @@ __all__ = [
     "SparseAdam",
     "lr_scheduler",
     "swa_utils",
+    "swap_in_optimizer_params_and_state",
 ]
+
+_LATER = ("lr_scheduler", "swa_utils")  # imported when asked for
 
 
 def __getattr__(name: str) -> Any:
-    """Import `swa_utils` when it is asked for: it needs the modules of `nn`."""
-    if name == "swa_utils":
+    if name in _LATER:
         from importlib import import_module
 
-        return import_module("tinytorch.optim.swa_utils")
+        return import_module(f"tinytorch.optim.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

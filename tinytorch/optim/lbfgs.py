@@ -164,7 +164,9 @@ class LBFGS(Optimizer):
         return first_loss
 
     def _is_flat(self, gradient: Tensor) -> bool:
-        return float(gradient.abs().max()) <= self.param_groups[0]["tolerance_grad"]
+        largest: float = gradient.abs().max().item()
+        tolerance: float = self.param_groups[0]["tolerance_grad"]
+        return largest <= tolerance
 
     def _direction(self, gradient: Tensor, d: Tensor | None, t: Any) -> Tensor:
         """Return -H g by the two-loop recursion, after taking the last step into H."""

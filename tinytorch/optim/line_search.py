@@ -101,7 +101,7 @@ def narrow(
             break
         left = min(ends[0].step, ends[1].step)
         right = max(ends[0].step, ends[1].step)
-        step = cubic_minimum(*ends)
+        step = cubic_minimum(ends[0], ends[1])
         margin = 0.1 * (right - left)
         near = min(right - step, step - left) < margin
         if near and (slow or step >= right or step <= left):

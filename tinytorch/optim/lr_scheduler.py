@@ -20,7 +20,6 @@ from tinytorch.optim.schedulers.ramps import (
     PolynomialLR,
 )
 from tinytorch.optim.schedulers.scheduler import (
-    EPOCH_DEPRECATION_WARNING,
     LRScheduler,
 )
 

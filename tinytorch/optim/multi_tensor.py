@@ -12,9 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tinytorch._core.executor import before_replay, is_capturing
-from tinytorch._core.ops.creation import empty_like, full, zeros_like
-from tinytorch._core.ops.data import tensor
-from tinytorch._core.ops.optim import _optimizer_step
+from tinytorch._core.ops.creation import empty, empty_like, full, zeros_like
+from tinytorch._core.ops.optim import _optimizer_step, _write_scalars
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import float32, float64, get_default_dtype
 from tinytorch.autograd.grad_mode import enable_grad
@@ -60,7 +59,12 @@ class MultiTensorOptimizer(Optimizer):
             if closure is None:
                 return _hooked_update(self)
             return _hooked_update(self, closure)
-        return self._update(closure)
+        if closure is not None or is_capturing():
+            return self._update(closure)
+        for group in self.param_groups:
+            kind, numbers = self._call(group)
+            _optimizer_step(kind, group, self.state, numbers, self._start)
+        return None
 
     step.hooked = True  # type: ignore[attr-defined]
 
@@ -81,15 +85,15 @@ class MultiTensorOptimizer(Optimizer):
     def _record_group(self, i: int) -> None:
         """Step with numbers in memory, which each replay first reads from the group."""
         group = self.param_groups[i]
-        kind = self._call(group)[0]
-        numbers = self._numbers(i)
-        before_replay(lambda: numbers.copy_(self._numbers(i)))
-        _optimizer_step(kind, group, self.state, numbers, self._start)
+        kind, numbers = self._call(group)
+        held = empty(len(numbers), dtype=float64)  # by no kernel: not recorded
 
-    def _numbers(self, i: int) -> Tensor:
-        """Return the numbers of a group's call as a tensor."""
-        numbers = self._call(self.param_groups[i])[1]
-        return tensor([float(x) for x in numbers], dtype=float64)
+        def refresh() -> None:
+            _write_scalars(held, self._call(self.param_groups[i])[1])
+
+        refresh()
+        before_replay(refresh)
+        _optimizer_step(kind, group, self.state, held, self._start)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -142,7 +146,7 @@ def _refuse_capture(name: str) -> None:
 def _check_lr(lr: float | Tensor) -> None:
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError("Tensor lr must be 1-element")
-    if not 0.0 <= lr:
+    if not lr >= 0.0:
         raise ValueError(f"Invalid learning rate: {lr}")
 
 
@@ -155,7 +159,7 @@ def _check_betas(betas: tuple[Any, Any]) -> None:
 def _check_positive(**options: Any) -> None:
     """Raise for the first option below zero."""
     for name, value in options.items():
-        if not 0.0 <= value:
+        if not value >= 0.0:
             name = "epsilon" if name == "eps" else name
             raise ValueError(f"Invalid {name} value: {value}")
 

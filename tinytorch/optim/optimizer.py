@@ -13,10 +13,10 @@ from copy import deepcopy
 from functools import wraps
 from typing import Any
 
-from tinytorch.utils.hooks import RemovableHandle
 from tinytorch._core.ops.optim import _multi_tensor_clear, _multi_tensor_zero
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import float32
+from tinytorch.utils.hooks import RemovableHandle
 
 __all__ = [
     "Optimizer",
@@ -261,7 +261,7 @@ class Optimizer:
     # ---- gradients and groups ----
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients; or, with ``set_to_none=False``, fill them with zeros."""
+        """Forget the gradients; with ``set_to_none=False``, fill them with zeros."""
         for group in self.param_groups:
             if set_to_none:
                 _multi_tensor_clear(group["params"])

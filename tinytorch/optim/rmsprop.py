@@ -22,8 +22,8 @@ __all__ = ["RMSprop"]
 class RMSprop(MultiTensorOptimizer):
     """Step by the gradient over the root of its running square.
 
-    v = alpha v + (1 - alpha) g^2;  w -= lr g / (sqrt(v) + eps).  Centered, v is lessened
-    by the square of the running mean; with momentum, the quotient enters a buffer.
+    v = alpha v + (1 - alpha) g^2;  w -= lr g / (sqrt(v) + eps).  Centered, v is less
+    the square of the running mean; with momentum, the quotient enters a buffer.
 
     Args:
         params: tensors or groups of them.

@@ -5,7 +5,7 @@
    s  out: the scalars of the loop (optim_steps.h); comes as a copy of h
    single  whether counts live in float32: they are rounded where torch.optim does
 
-   Because this is part of the kernel call, a replayed step counts on as an eager one. */
+   As this is part of the kernel call, a replayed step counts on as an eager one. */
 #ifndef TT_OPTIM_SCHEDULES_H
 #define TT_OPTIM_SCHEDULES_H
 #include <math.h>
@@ -100,7 +100,7 @@ TT_SCHEDULE(radam) {
     s[10].f = rho > 5 ? sqrt((rho - 4) * (rho - 2) * most / over) : 0;
 }
 
-/* h: sign, decay, lr, lambda, alpha, t0; c[1] is eta, c[2] mu, each for the next step */
+/* h: sign, decay, lr, lambda, alpha, t0; c[1] eta, c[2] mu, each for the next step */
 TT_SCHEDULE(asgd) {
     const double t = c[0] += 1, lr = h[2].f, eta = c[1], mu = c[2];
     s[2].f = eta;

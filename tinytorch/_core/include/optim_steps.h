@@ -31,8 +31,7 @@
 
 STEP(sgd, , w -= lr * g;)
 
-/* s[3] momentum, s[4] 1 - dampening, s[5] nesterov, 0 or 1.  The first step has a zero buffer
-   and s[4] = 1, whatever the dampening. */
+/* s[3] momentum, s[4] 1 - dampening, s[5] nesterov, 0 or 1 */
 STEP(sgd_momentum,
      STATE(2, buffer) SCALAR(3, momentum) SCALAR(4, take)
          const int nesterov = s[5].f != 0;,

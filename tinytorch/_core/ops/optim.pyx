@@ -10,7 +10,6 @@ from cpython.list cimport PyList_Append, PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_GET_SIZE
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
 from tinytorch._core.executor cimport (
@@ -18,7 +17,8 @@ from tinytorch._core.executor cimport (
     register_kernel, resume_recording, run, tt_parallel_for, view_of)
 from tinytorch._core.ops.shape cimport contiguous
 from tinytorch._core.tensor cimport (
-    Tensor, empty_beside, is_contiguous, same_shape, size_of, wrote)
+    Tensor, data, empty_beside, is_contiguous, same_shape, size_of, wrote)
+from tinytorch._core.storage cimport CPU
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
     COMPUTE_F32, COMPUTE_F64, F32, F64, compute_of, is_float, promote)
@@ -187,6 +187,18 @@ def _optimizer_step(str kind not None, dict group not None, state, scalars not N
         run_step(step, narrow, s, numbers, COMPUTE_F32)
     if wide:
         run_step(step, wide, s, numbers, COMPUTE_F64)
+
+
+def _write_scalars(Tensor y not None, tuple scalars not None):
+    """Fill a float64 tensor with the scalars of a step, as each replay wants it."""
+    cdef Py_ssize_t i
+    if y.code != F64 or not is_contiguous(y) or y.count != len(scalars):
+        raise TypeError("scalars must be contiguous and of float64")
+    if y.storage.device != CPU:
+        raise NotImplementedError("steps on a device are not captured yet")
+    for i in range(len(scalars)):
+        (<double*>data(y))[i] = scalars[i]
+    wrote(y)
 
 
 cdef int gather(const Step* step, tuple names, dict group, state, start, list narrow,

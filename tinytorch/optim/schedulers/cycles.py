@@ -171,11 +171,11 @@ def same_height(gamma: float, cycle: float) -> float:
 
 
 def half_height(gamma: float, cycle: float) -> float:
-    return 1 / (2.0 ** (cycle - 1))
+    return float(0.5 ** (cycle - 1))
 
 
 def falling_height(gamma: float, step: float) -> float:
-    return gamma**step
+    return float(gamma**step)
 
 
 SCALES: dict[str, tuple[Callable[[float, float], float], Any]] = {

@@ -1,4 +1,4 @@
-"""Schedules that multiply the rate by a factor: at milestones, by a function, always."""
+"""Schedules that multiply the rate by a factor, at milestones or always."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """LRScheduler: what every schedule of learning rates shares.
 
-Most schedules give the next rate by the last one (`get_lr`), so that several may work on
-one optimizer; many also know it by the epoch alone (`_get_closed_form_lr`).
+Most schedules give the next rate by the last one (`get_lr`), so that several may work
+on one optimizer; many also know it by the epoch alone (`_get_closed_form_lr`).
 """
 
 from __future__ import annotations
