@@ -1,0 +1,434 @@
+"""Transforms: values known from their definition, and Pillow beside tensors."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinytorch as tt
+from tinytorch.vision import _image
+from tinytorch.vision import transforms as T
+from tinytorch.vision.transforms import functional as F
+
+torch = pytest.importorskip("torch")
+
+
+def picture(channels: int = 3, height: int = 12, width: int = 10) -> tt.Tensor:
+    """Return an image (C, H, W) of bytes, smooth enough to be resampled."""
+    ys, xs = np.mgrid[:height, :width]
+    planes = [100 + 60 * np.sin(xs / 3 + c) + 50 * np.cos(ys / 4 - c) for c in range(3)]
+    return tt.from_numpy(np.stack(planes[:channels]).astype("u1"))
+
+
+def forms(channels: int = 3, **size: int) -> dict[str, Any]:
+    """Return the same image in all forms."""
+    pixels = picture(channels, **size)
+    made: dict[str, Any] = {"bytes": pixels, "raw": _image.RawImage(pixels)}
+    if _image.pillow() is not None:
+        made["pillow"] = T.ToPILImage()(pixels)
+    return made
+
+
+def pixels_of(image: Any) -> tt.Tensor:
+    return image if isinstance(image, tt.Tensor) else F.pil_to_tensor(image)
+
+
+# ---- to tensors and back ----
+
+
+def test_to_tensor() -> None:
+    pixels = picture()
+    expected = torch.from_numpy(pixels.numpy().copy()).float().div(255)
+    array = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
+    for image in (*list(forms().values())[1:], array):
+        x = T.ToTensor()(image)
+        assert x.dtype is tt.float32
+        assert x.is_contiguous()
+        assert np.array_equal(x.numpy(), expected.numpy())
+    assert T.ToTensor()(array[:, :, 0]).shape == (1, 12, 10)
+    floats = array.astype("f4")
+    y = T.ToTensor()(floats)
+    assert tt.equal(y, pixels.float())  # only bytes are scaled
+    y.zero_()
+    assert floats.any()  # a tensor of its own
+    readonly = array.copy()
+    readonly.flags.writeable = False
+    T.ToTensor()(readonly)
+    for wrong, error in (("text", TypeError), (np.zeros(3), ValueError)):
+        with pytest.raises(error):
+            T.ToTensor()(wrong)
+
+
+def test_modes_of_pillow() -> None:
+    image_module = pytest.importorskip("PIL.Image")
+    for mode, dtype, channels in (
+        ("1", tt.uint8, 1),
+        ("L", tt.uint8, 1),
+        ("LA", tt.uint8, 2),
+        ("RGB", tt.uint8, 3),
+        ("RGBA", tt.uint8, 4),
+        ("I", tt.int32, 1),
+        ("F", tt.float32, 1),
+    ):
+        image = image_module.new(mode, (5, 4), 1)
+        x = F.pil_to_tensor(image)
+        assert x.dtype is dtype
+        assert x.shape == (channels, 4, 5)
+    assert F.to_tensor(image_module.new("1", (2, 2), 1)).max() == 1
+
+
+def test_to_pil_image() -> None:
+    pytest.importorskip("PIL")
+    pixels = picture()
+    for source in (pixels, pixels.float() / 255, pixels.permute(1, 2, 0).numpy()):
+        image = T.ToPILImage()(source)
+        assert (image.mode, image.size) == ("RGB", (10, 12))
+        assert tt.equal(T.PILToTensor()(image), pixels)
+    assert T.ToPILImage()(pixels[0]).mode == "L"
+    assert T.ToPILImage()(tt.zeros(4, 2, 2)).mode == "RGBA"
+    assert T.ToPILImage("L")(pixels[:1]).mode == "L"
+    assert T.ToPILImage("F")(tt.rand(1, 3, 3)).mode == "F"
+    with pytest.raises(ValueError, match="2/3 dimensional"):
+        T.ToPILImage()(tt.zeros(1, 1, 2, 2))
+    with pytest.raises(TypeError, match="Tensor or ndarray"):
+        T.ToPILImage()("x")
+
+
+def test_normalize() -> None:
+    x = tt.rand(2, 3, 4, 5)
+    mean, std = (0.4, 0.5, 0.6), [0.1, 0.2, 0.3]
+    reference = torch.from_numpy(x.numpy().copy())
+    expected = reference.sub(torch.tensor(mean).view(-1, 1, 1)).div(
+        torch.tensor(std).view(-1, 1, 1)
+    )
+    normalize = T.Normalize(mean, std)
+    for image, wanted in ((x, expected), (x[0], expected[0])):
+        assert np.array_equal(normalize(image).numpy(), wanted.numpy())
+        assert np.array_equal(F.normalize(image, mean, std).numpy(), wanted.numpy())
+    std[0] = 0.5  # lists are read again
+    assert tt.equal(normalize(x)[:, 0], (x[:, 0] - 0.4) / 0.5)
+    again = pickle.loads(pickle.dumps(normalize))
+    assert tt.equal(again(x), normalize(x))
+    assert normalize(x.double()).dtype is tt.float64
+    y = x.clone()
+    assert T.Normalize(mean, std, inplace=True)(y) is y
+    assert tt.equal(y, normalize(x))
+    with pytest.raises(ValueError, match="std evaluated to zero"):
+        T.Normalize(mean, (0, 0, 0))(x)
+    with pytest.raises(TypeError, match="should be a float tensor"):
+        normalize(picture())
+    with pytest.raises(ValueError, match=r"of size \(\.\.\., C, H, W\)"):
+        normalize(tt.rand(3))
+
+
+def test_convert_image_dtype() -> None:
+    pixels = picture()
+    x = F.convert_image_dtype(pixels, tt.float32)
+    assert tt.equal(x, pixels.float() / 255)
+    assert tt.equal(T.ConvertImageDtype(tt.uint8)(x), pixels)
+    wide = F.convert_image_dtype(pixels, tt.int16)
+    assert wide.max() == pixels.max().item() * 128
+    assert tt.equal(F.convert_image_dtype(wide, tt.uint8), pixels)
+    with pytest.raises(RuntimeError, match="cannot be performed safely"):
+        F.convert_image_dtype(x, tt.int64)
+
+
+# ---- place: all forms give the same pixels ----
+
+PLACED: dict[str, Callable[[Any], Any]] = {
+    "crop": lambda x: F.crop(x, 2, 3, 5, 4),
+    "crop beyond": lambda x: F.crop(x, -3, -2, 9, 20),
+    "crop outside": lambda x: F.crop(x, 20, 20, 4, 4),
+    "crop before": lambda x: F.crop(x, -8, -8, 4, 4),
+    "center": lambda x: F.center_crop(x, 6),
+    "center odd": lambda x: F.center_crop(x, (7, 5)),
+    "center larger": lambda x: F.center_crop(x, (17, 6)),
+    "pad": lambda x: F.pad(x, 2),
+    "pad 2": lambda x: F.pad(x, [1, 3], fill=7),
+    "pad 4": lambda x: F.pad(x, (1, 2, 3, 4), fill=(1, 2, 3)),
+    "pad edge": lambda x: F.pad(x, [1, 3], padding_mode="edge"),
+    "pad reflect": lambda x: F.pad(x, [4, 3], padding_mode="reflect"),
+    "pad symmetric": lambda x: F.pad(x, [4, 3], padding_mode="symmetric"),
+    "hflip": F.hflip,
+    "vflip": F.vflip,
+    "rotate 90": lambda x: F.rotate(x, 90, expand=True),
+    "rotate 180": lambda x: F.rotate(x, 180),
+    "invert": F.invert,
+    "posterize": lambda x: F.posterize(x, 3),
+    "solarize": lambda x: F.solarize(x, 128),
+    "equalize": F.equalize,
+    "nearest": lambda x: F.resize(x, (24, 20), T.InterpolationMode.NEAREST),
+}
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_all_forms_give_the_same_pixels(name: str) -> None:
+    made = {form: PLACED[name](image) for form, image in forms().items()}
+    expected = pixels_of(made["bytes"])
+    for form, image in made.items():
+        assert type(image) is type(forms()[form]), form
+        assert tt.equal(pixels_of(image), expected), form
+
+
+NEAR: dict[str, tuple[Callable[[Any], Any], float]] = {
+    "resize": (lambda x: F.resize(x, (7, 5)), 2),
+    "enlarge": (lambda x: F.resize(x, 25), 2),
+    "bicubic": (lambda x: F.resize(x, 25, T.InterpolationMode.BICUBIC), 6),
+    "brightness": (lambda x: F.adjust_brightness(x, 1.4), 1),
+    "contrast": (lambda x: F.adjust_contrast(x, 0.6), 2),
+    "saturation": (lambda x: F.adjust_saturation(x, 1.7), 2),
+    "hue": (lambda x: F.adjust_hue(x, 0.2), 8),
+    "gamma": (lambda x: F.adjust_gamma(x, 1.5), 1),
+    "sharpness": (lambda x: F.adjust_sharpness(x, 1.8), 2),
+    "grayscale": (lambda x: F.rgb_to_grayscale(x), 1),
+    "grayscale 3": (lambda x: F.rgb_to_grayscale(x, 3), 1),
+    "autocontrast": (lambda x: F.autocontrast(x), 1),
+    "blur": (lambda x: F.gaussian_blur(x, 3), 0),
+    "turned": (lambda x: F.rotate(x, 30, T.InterpolationMode.BILINEAR)[..., 4:8, 4:7]
+               if isinstance(x, tt.Tensor)
+               else F.crop(F.rotate(x, 30, T.InterpolationMode.BILINEAR), 4, 4, 4, 3),
+               3),
+    "affine": (lambda x: F.crop(
+        F.affine(x, 20, (1, -1), 1.2, (5.0, 3.0), T.InterpolationMode.BILINEAR),
+        4, 4, 4, 3), 3),
+    "perspective": (lambda x: F.crop(F.perspective(
+        x, [[0, 0], [9, 0], [9, 11], [0, 11]], [[1, 1], [8, 0], [9, 10], [0, 11]]),
+        3, 3, 6, 5), 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_tensors_are_near_to_pillow(name: str) -> None:
+    call, most = NEAR[name]
+    made = {form: pixels_of(call(image)) for form, image in forms().items()}
+    expected = made["bytes"]
+    for form, x in made.items():
+        assert x.shape == expected.shape, form
+        assert x.dtype is expected.dtype, form
+        bound = most if form == "pillow" else 0
+        assert (x.int() - expected.int()).abs().max().item() <= bound, form
+
+
+@pytest.mark.parametrize(
+    "size, max_size, expected",
+    [
+        (8, None, (9, 8)),
+        (20, None, (24, 20)),
+        ([6], None, (7, 6)),
+        ((5, 9), None, (5, 9)),
+        (20, 22, (22, 18)),
+        (10, None, (12, 10)),
+    ],
+)
+def test_sizes_of_resize(size: Any, max_size: int | None, expected: Any) -> None:
+    for image in forms().values():
+        made = T.Resize(size, max_size=max_size)(image)
+        assert F.get_dimensions(made)[1:] == list(expected)
+        assert F.get_image_size(made) == [expected[1], expected[0]]
+    wide = picture(1, height=10, width=20)
+    assert F.resize(wide, 5).shape == (1, 5, 10)
+    batch = tt.rand(2, 4, 3, 8, 6)
+    assert F.resize(batch, (4, 3)).shape == (2, 4, 3, 4, 3)
+
+
+def test_resize_equals_interpolate() -> None:
+    """torchvision's resize of tensors is PyTorch's interpolate."""
+    x = tt.rand(1, 3, 16, 12)
+    for mode, value in (("bilinear", 2), ("bicubic", 3), ("nearest", 0)):
+        options: dict[str, Any] = {}
+        if mode != "nearest":
+            options = {"align_corners": False, "antialias": True}
+        expected = torch.nn.functional.interpolate(
+            torch.from_numpy(x.numpy()), (7, 9), mode=mode, **options
+        )
+        made = F.resize(x, (7, 9), value)
+        assert np.allclose(made.numpy(), expected.numpy(), atol=1e-5)
+
+
+def test_five_and_ten_crops() -> None:
+    pixels = picture()
+    crops = T.FiveCrop(4)(pixels)
+    assert [c.shape for c in crops] == [(3, 4, 4)] * 5
+    assert tt.equal(crops[1], pixels[:, :4, -4:])
+    assert tt.equal(crops[2], pixels[:, -4:, :4])
+    ten = T.TenCrop(4)(pixels)
+    assert len(ten) == 10
+    assert tt.equal(ten[5], pixels.flip(-1)[:, :4, :4])
+    with pytest.raises(ValueError, match="bigger than input size"):
+        T.FiveCrop(40)(pixels)
+
+
+# ---- what is drawn: the calls of torchvision, made with PyTorch ----
+
+
+def drawn(call: Callable[[], Any], reference: Callable[[], Any]) -> None:
+    """Compare what is drawn and what is left of the random stream."""
+    for seed in range(20):
+        tt.manual_seed(seed)
+        torch.manual_seed(seed)
+        ours, theirs = call(), reference()
+        assert ours == pytest.approx(theirs, rel=1e-6)
+        assert tt.rand(1).item() == torch.rand(1).item()
+
+
+def uniform(low: float, high: float) -> float:
+    return float(torch.empty(1).uniform_(low, high).item())
+
+
+def below(n: int) -> int:
+    return int(torch.randint(0, n, (1,)).item())
+
+
+def test_random_places_are_torchvisions() -> None:
+    x = picture(3, 20, 16)
+    drawn(
+        lambda: T.RandomCrop.get_params(x, (7, 9)),
+        lambda: (below(20 - 7 + 1), below(16 - 9 + 1), 7, 9),
+    )
+    drawn(lambda: T.RandomCrop.get_params(x, (20, 16)), lambda: (0, 0, 20, 16))
+    drawn(lambda: T.RandomRotation.get_params([-9.0, 9.0]), lambda: uniform(-9, 9))
+
+    def affine() -> Any:
+        angle = uniform(-10, 10)
+        tx, ty = round(uniform(-1.6, 1.6)), round(uniform(-4, 4))
+        return [angle, tx, ty, uniform(0.8, 1.2), uniform(-3, 3)]
+
+    def ours() -> Any:
+        angle, move, scale, shear = T.RandomAffine.get_params(
+            [-10, 10], (0.1, 0.2), (0.8, 1.2), [-3, 3], [16, 20]
+        )
+        return [angle, *move, scale, shear[0]]
+
+    drawn(ours, affine)
+
+    def resized() -> Any:
+        low, high = torch.log(torch.tensor((3 / 4, 4 / 3))).tolist()
+        for _ in range(10):
+            area = 320 * uniform(0.08, 1.0)
+            ratio = math.exp(uniform(low, high))
+            w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+            if 0 < w <= 16 and 0 < h <= 20:
+                return below(20 - h + 1), below(16 - w + 1), h, w
+        raise AssertionError("never with these bounds")
+
+    drawn(
+        lambda: T.RandomResizedCrop.get_params(x, (0.08, 1.0), (3 / 4, 4 / 3)),
+        resized,
+    )
+
+
+def test_random_changes_are_torchvisions() -> None:
+    x = picture()
+    for make, changed in (
+        (T.RandomHorizontalFlip, F.hflip),
+        (T.RandomVerticalFlip, F.vflip),
+        (T.RandomInvert, F.invert),
+    ):
+        drawn(
+            lambda make=make: make(0.3)(x).tolist() == x.tolist(),  # type: ignore[misc]
+            lambda changed=changed: not torch.rand(1) < 0.3,  # type: ignore[misc]
+        )
+        assert tt.equal(make(1.0)(x), changed(x))
+    jitter = T.ColorJitter(0.4, 0.3, (0.5, 2.0), 0.1)
+
+    def reference() -> Any:
+        order = torch.randperm(4).tolist()
+        bounds = ((0.6, 1.4), (0.7, 1.3), (0.5, 2.0), (-0.1, 0.1))
+        return [*order, *(uniform(low, high) for low, high in bounds)]
+
+    def ours() -> Any:
+        order, *factors = T.ColorJitter.get_params(
+            jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue
+        )
+        return [*order.tolist(), *factors]
+
+    drawn(ours, reference)
+    assert jitter(x).shape == x.shape
+    assert T.ColorJitter().brightness is None
+
+
+def test_random_erasing() -> None:
+    x = tt.rand(3, 16, 16)
+    tt.manual_seed(0)
+    y = T.RandomErasing(1.0, value=(0.1, 0.2, 0.3))(x)
+    changed = (x != y).all(0)
+    rows, columns = changed.any(1).sum().item(), changed.any(0).sum().item()
+    assert changed.sum() == rows * columns > 0
+    assert (y[1][changed] == 0.2).all()
+    assert 0.01 < rows * columns / 256 < 0.4
+    noise = T.RandomErasing(1.0, value="random")(x)
+    assert noise.shape == x.shape
+    z = x.clone()
+    T.RandomErasing(1.0, inplace=True)(z)
+    assert not tt.equal(z, x)
+    with pytest.raises(ValueError, match="should be 'random'"):
+        T.RandomErasing(value="noise")
+
+
+def test_random_combinations() -> None:
+    add = [T.Lambda(lambda x, k=k: x + k) for k in (1, 10)]
+    drawn(
+        lambda: T.RandomApply(add, 0.4)(0),
+        lambda: 0 if torch.rand(1).item() > 0.4 else 11,
+    )
+    random.seed(0)
+    order = T.RandomOrder([T.Lambda(lambda x: x + 1), T.Lambda(lambda x: x * 2)])
+    assert {order(3) for _ in range(20)} == {7, 8}
+    choice = T.RandomChoice(add, p=[0.0, 1.0])
+    assert choice(5) == 15
+    assert T.RandomGrayscale(1.0)(picture()).shape == (3, 12, 10)
+    modules = tt.nn.Sequential(T.Resize(8), T.CenterCrop(6))
+    assert modules(picture()).shape == (3, 6, 6)
+
+
+REPRS = {
+    "Compose(\n    ToTensor()\n    Normalize(mean=(0.5,), std=(0.5,))\n)": T.Compose(
+        [T.ToTensor(), T.Normalize((0.5,), (0.5,))]
+    ),
+    "Resize(size=32, interpolation=bilinear, max_size=None, antialias=True)": T.Resize(
+        32
+    ),
+    "CenterCrop(size=(3, 3))": T.CenterCrop(3),
+    "RandomCrop(size=(32, 32), padding=4)": T.RandomCrop(32, padding=4),
+    "RandomHorizontalFlip(p=0.5)": T.RandomHorizontalFlip(),
+    "Pad(padding=2, fill=0, padding_mode=constant)": T.Pad(2),
+    "Grayscale(num_output_channels=1)": T.Grayscale(),
+    "RandomRotation(degrees=[-9.0, 9.0], interpolation=nearest, expand=False, "
+    "fill=0)": T.RandomRotation(9),
+}
+
+
+@pytest.mark.parametrize("text", REPRS)
+def test_repr(text: str) -> None:
+    assert repr(REPRS[text]) == text
+    again = pickle.loads(pickle.dumps(REPRS[text]))
+    assert repr(again) == text
+
+
+def test_wrong_options() -> None:
+    for call, error in (
+        (lambda: T.RandomRotation(-1), ValueError),
+        (lambda: T.RandomAffine(0, translate=(2, 0)), ValueError),
+        (lambda: T.RandomAffine(0, scale=(0, 1)), ValueError),
+        (lambda: T.ColorJitter(-1), ValueError),
+        (lambda: T.ColorJitter(hue=0.7), ValueError),
+        (lambda: T.ColorJitter("x"), TypeError),
+        (lambda: T.Resize(2.5), TypeError),
+        (lambda: T.Resize((1, 2, 3)), ValueError),
+        (lambda: T.Pad(1, padding_mode="wrap"), ValueError),
+        (lambda: T.GaussianBlur(4), ValueError),
+        (lambda: T.Lambda(3), TypeError),
+        (lambda: F.hflip("x"), TypeError),
+        (lambda: F.adjust_hue(picture(), 0.6), ValueError),
+        (lambda: T.RandomCrop(50)(picture()), ValueError),
+        (lambda: F.resize(picture(), 5, "bilinear"), TypeError),
+        (lambda: F.resize(picture(), 5, 1), ValueError),
+    ):
+        with pytest.raises(error):
+            call()
