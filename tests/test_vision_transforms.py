@@ -13,6 +13,7 @@ import tinytorch as tt
 from tinytorch.vision import _image
 from tinytorch.vision import transforms as T
 from tinytorch.vision.transforms import functional as F
+from tinytorch.vision.transforms import v2
 
 torch = pytest.importorskip("torch")
 
@@ -307,3 +308,17 @@ def test_wrong_options() -> None:
     ):
         with pytest.raises(error):
             call()
+
+
+def test_names_of_v2() -> None:
+    pixels = picture()
+    usual = v2.Compose([v2.ToImage(), v2.ToDtype(tt.float32, scale=True)])
+    for image in forms().values():
+        x = usual(image)
+        assert x.dtype is tt.float32
+        assert tt.equal(x, pixels.float() / 255)
+    array = pixels.permute(1, 2, 0).numpy()
+    assert tt.equal(v2.ToImage()(array), pixels)
+    assert v2.ToImage()(array[:, :, 0]).shape == (1, 12, 10)
+    assert tt.equal(v2.ToDtype(tt.float32)(pixels), pixels.float())
+    assert v2.RandomCrop is T.RandomCrop

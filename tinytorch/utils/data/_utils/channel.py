@@ -54,8 +54,8 @@ class _Pickler(pickle.Pickler):
                 "just want to transfer the data, call detach() on the tensor before "
                 "serializing (e.g., putting it on the queue)."
             )
-        if item.numel() == 0 or item.device.type != "cpu":
-            return NotImplemented
+        if item.numel() == 0 or item.device.type != "cpu" or item._extra:
+            return NotImplemented  # _extra: what users have hung on it
         flat = item.detach().contiguous().view(-1).view(tinytorch.uint8)
         memory: Any = memoryview(flat)
         if memory.nbytes >= _SMALL:
