@@ -1,8 +1,9 @@
-"""What the restricted unpickler refuses: tricks that make pickles run code or eat memory."""
+"""What the restricted unpickler refuses: tricks that run code or eat memory."""
 
 from __future__ import annotations
 
 import builtins
+import contextlib
 import io
 import os
 import pathlib
@@ -16,9 +17,10 @@ from collections import OrderedDict
 from typing import Any
 
 import pytest
-import tinytorch as tt
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import tinytorch as tt
 from tinytorch.serialization import safe_globals
 from tinytorch.serialization.unpickler import Unpickler
 
@@ -495,7 +497,8 @@ def test_zip_bomb() -> None:
 def test_mutated_files_never_crash() -> None:
     """Any bytes of a file changed: an error of ours, or an object."""
     file = io.BytesIO()
-    state = OrderedDict(w=tt.ones(2, 3), b=tt.zeros(3, dtype=tt.bfloat16), n=[1, {2: b"x"}])
+    state = OrderedDict(
+        w=tt.ones(2, 3), b=tt.zeros(3, dtype=tt.bfloat16), n=[1, {2: b"x"}])
     tt.save(state, file)
     content = zipfile.ZipFile(file).read("archive/data.pkl")
     record = {"data/0": bytes(24), "data/1": bytes(6)}
@@ -508,10 +511,8 @@ def test_mutated_files_never_crash() -> None:
         for at, value in changes:
             broken[at] = value
         for mutated in (bytes(broken), bytes(broken[:cut] + broken[cut + 1:])):
-            try:
+            with contextlib.suppress(*REFUSALS):
                 tt.load(io.BytesIO(archive(mutated, record)))
-            except REFUSALS:
-                pass
 
     check()
 
@@ -525,7 +526,5 @@ def test_a_million_random_pickles_never_crash() -> None:
               b"]", b"}", b")", b"\x81", b"\x93", b"q\0", b"h\0", b"K\x01", b"N"]
     for _ in range(1_000_000):
         content = pickled(*draw.choices(pieces, k=draw.randrange(1, 8)))
-        try:
+        with contextlib.suppress(*REFUSALS):
             Unpickler(content, persistent_load=lambda pid: None).load()
-        except REFUSALS:
-            pass

@@ -82,7 +82,8 @@ def _meta_tag(storage: UntypedStorage) -> str | None:
 def _meta_restore(storage: UntypedStorage, location: str) -> UntypedStorage | None:
     if location != "meta":
         return None
-    return _wrap(tinytorch.empty(storage.nbytes(), dtype=tinytorch.uint8, device="meta"))
+    return _wrap(tinytorch.empty(
+        storage.nbytes(), dtype=tinytorch.uint8, device="meta"))
 
 
 register_package(10, _cpu_tag, _cpu_restore)
