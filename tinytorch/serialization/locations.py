@@ -108,7 +108,7 @@ def restorer(map_location: Any) -> Restore:
     def restore(storage: UntypedStorage, location: str) -> UntypedStorage:
         result = map_location(storage, location)
         if result is None:
-            return default_restore_location(storage, location)  # type: ignore[no-any-return]
+            result = default_restore_location(storage, location)
         if isinstance(result, TypedStorage):
             return result.untyped()
         if not isinstance(result, UntypedStorage):

@@ -379,7 +379,8 @@ class _Slice:
     def __getitem__(self, key: Any) -> Tensor:
         nbytes = self._entry.end - self._entry.start
         if not nbytes:
-            return empty(self._entry.shape, dtype=self._dtype)[key]  # type: ignore[no-any-return]
+            whole: Tensor = empty(self._entry.shape, dtype=self._dtype)
+            return whole[key]  # type: ignore[no-any-return]
         memory = mmap(self._file.fileno(), 0, access=ACCESS_COPY)
         raw = frombuffer(memory, dtype=tinytorch.uint8, count=nbytes,
                          offset=self._start)
