@@ -161,8 +161,31 @@ def pickler_class(pickle_module: Any = pickle) -> Any:
             kind: _save_global if save is pickle._Pickler.save_global else save
             for kind, save in base.dispatch.items()
         }
+    if base is pickle._Pickler:
+        Pickler.save = _save
     _classes[pickle_module] = Pickler
     return Pickler
+
+
+_PLAIN: dict[type, Any] = {
+    kind: pickle._Pickler.dispatch[kind]  # type: ignore[attr-defined]
+    for kind in (type(None), bool, int, float, str, bytes, tuple, list, dict)
+}
+_save_any: Any = pickle._Pickler.save  # type: ignore[attr-defined]
+
+
+def _save(self: Any, obj: Any, save_persistent_id: bool = True) -> None:
+    """Write an object; what is plain is neither a storage nor reduced."""
+    step = _PLAIN.get(type(obj))
+    if step is None:
+        _save_any(self, obj, save_persistent_id)
+        return
+    self.framer.commit_frame()
+    known = self.memo.get(id(obj))
+    if known is None:
+        step(self, obj)
+    else:
+        self.write(self.get(known[0]))
 
 
 def _save_global(self: Any, obj: Any, name: str | None = None) -> None:
