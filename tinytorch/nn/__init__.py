@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tinytorch.nn import functional, modules, parameter
-from tinytorch.nn.modules import *
+from tinytorch.nn import functional, init, modules, parameter
+from tinytorch.nn.modules import *  # noqa: F403
 from tinytorch.nn.parameter import (
     Buffer,
     Parameter,
@@ -17,5 +17,6 @@ __all__ = [
     "UninitializedBuffer",
     "UninitializedParameter",
     "functional",
+    "init",
     *modules.__all__,
 ]
