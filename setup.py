@@ -1,11 +1,17 @@
-"""Build of the compiled core: every .pyx below tinytorch/_core becomes one extension.
+"""Build of the compiled core: every .pyx below tinytorch/_core, in one shared library.
+
+One library for a hundred modules: it is opened and relocated once, which an import
+feels, and what the kernels share is compiled and stored once.  tinytorch/_core/__init__
+finds the modules in it.
 
 Portable by construction: no -march flag, instruction sets are chosen at run time
-(include/kernel.h).  TINYTORCH_DEBUG=1 turns Cython's checks on and optimisation down.
+(include/kernel.h).  TINYTORCH_DEBUG=1 turns Cython's checks on and optimisation down;
+TINYTORCH_SYMBOLS=1 keeps the names that a profiler shows.
 """
 
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -13,7 +19,13 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-DEBUG = os.environ.get("TINYTORCH_DEBUG", "0") not in ("", "0")
+
+def switched_on(name):
+    return os.environ.get(name, "0") not in ("", "0")
+
+
+DEBUG = switched_on("TINYTORCH_DEBUG")
+STRIP = not (DEBUG or switched_on("TINYTORCH_SYMBOLS"))
 JOBS = int(os.environ.get("TINYTORCH_BUILD_JOBS", os.cpu_count() or 1))
 CORE = Path("tinytorch/_core")
 BUILD = Path("build/debug" if DEBUG else "build/release")
@@ -44,21 +56,41 @@ C_FLAGS = [
 # Used where the compiler knows them.  GCC clears a small struct on x86 by `rep stos`,
 # which takes 30 cycles to start; every new tensor is cleared (8 % of a small op).
 OPTIONAL_C_FLAGS = ["-mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign"]
-LINK_FLAGS = ["-pthread", *([] if DEBUG else ["-Wl,-s"])]
+LINK_FLAGS = ["-pthread", *(["-Wl,-s"] if STRIP else [])]
 
 
-class ParallelBuild(build_ext):
-    """build_ext that compiles as many extensions at a time as there are cores."""
+class LibraryBuild(build_ext):
+    """build_ext that compiles several files at a time, and only what has changed."""
 
-    def finalize_options(self):
-        super().finalize_options()
-        self.parallel = self.parallel or JOBS
-
-    def build_extensions(self):
+    def build_extension(self, extension):
         known = [flag for flag in OPTIONAL_C_FLAGS if self.accepts(flag)]
-        for extension in self.extensions:
-            extension.extra_compile_args = C_FLAGS + known
-        super().build_extensions()
+        headers = max(os.path.getmtime(path) for path in extension.depends)
+        folder = str(BUILD / "objects")
+        objects = self.compiler.object_filenames(extension.sources, output_dir=folder)
+
+        def compile_one(source, made):
+            newest = max(headers, os.path.getmtime(source))
+            if self.force or not os.path.exists(made) or os.path.getmtime(made) < newest:
+                self.compiler.compile(
+                    [source],
+                    output_dir=folder,
+                    include_dirs=extension.include_dirs,
+                    extra_postargs=C_FLAGS + known,
+                )
+
+        # The largest first: none of them is left to run alone at the end.
+        order = sorted(
+            zip(extension.sources, objects), key=lambda pair: -os.path.getsize(pair[0])
+        )
+        with ThreadPoolExecutor(JOBS) as pool:
+            for _ in pool.map(lambda pair: compile_one(*pair), order):
+                pass
+        self.compiler.link_shared_object(
+            objects,
+            self.get_ext_fullpath(extension.name),
+            extra_postargs=LINK_FLAGS,
+            build_temp=folder,
+        )
 
     def accepts(self, flag):
         """Compile one line with the flag; -Werror, since clang only warns."""
@@ -74,18 +106,24 @@ class ParallelBuild(build_ext):
         return True
 
 
-def extensions():
-    headers = sorted(str(path) for path in CORE.glob("include/*.h"))
-    return [
-        Extension(
-            ".".join(path.with_suffix("").parts),
-            [str(path)],
-            include_dirs=[str(CORE / "include")],
-            depends=headers,
-            extra_link_args=LINK_FLAGS,
-        )
-        for path in sorted(CORE.rglob("*.pyx"))
-    ]
+def library():
+    """Return the one extension: the translated modules and the plain C files."""
+    modules = cythonize(
+        [
+            Extension(".".join(path.with_suffix("").parts), [str(path)])
+            for path in sorted(CORE.rglob("*.pyx"))
+        ],
+        compiler_directives=DIRECTIVES,
+        build_dir=str(BUILD / "cython"),
+        nthreads=JOBS,
+    )
+    return Extension(
+        "tinytorch._core.library",
+        [source for module in modules for source in module.sources]
+        + sorted(str(path) for path in CORE.glob("include/*.c")),
+        include_dirs=[str(CORE / "include")],
+        depends=sorted(str(path) for path in CORE.glob("include/*.h")),
+    )
 
 
 def packages():
@@ -97,12 +135,7 @@ def packages():
 
 setup(
     packages=packages(),
-    ext_modules=cythonize(
-        extensions(),
-        compiler_directives=DIRECTIVES,
-        build_dir=str(BUILD / "cython"),
-        nthreads=JOBS,
-    ),
+    ext_modules=[library()],
     options={"build": {"build_base": str(BUILD)}},
-    cmdclass={"build_ext": ParallelBuild},
+    cmdclass={"build_ext": LibraryBuild},
 )

@@ -75,11 +75,11 @@ def required(name: str) -> bool:
 def walk(
     name: str, limit: int | None = None, progress: Callable[[str], None] | None = None
 ) -> Iterator[Outcome]:
-    """Yield the outcome of every sample of a module, or of ``limit`` per dtype and mode.
+    """Yield the outcome of every sample of a module, or of some.
 
     Args:
         name: the module in the database's spelling, "nn.Linear".
-        limit: samples, spread evenly over all; None takes every one.
+        limit: samples per dtype and mode, spread evenly; None takes every one.
         progress: is told of each sample before it runs, so that a crash can be located.
     """
     info = infos()[name]
@@ -144,17 +144,17 @@ class Case:
         if isinstance(made[0], str):
             return made
         tiny, module = made
+        before = copy.deepcopy(made)
         inputs = self.sample.forward_input
         args, kwargs = fresh((inputs.args, inputs.kwargs))
         tiny_args, tiny_kwargs = to_tiny((args, kwargs))
-        before = copy.deepcopy(module)
         expected = attempt(lambda: module(*args, **kwargs))
         if isinstance(expected, Exception):
             return SKIP, f"PyTorch raises {type(expected).__name__}"
         actual = attempt(lambda: tiny(*tiny_args, **tiny_kwargs))
         if isinstance(actual, Exception):
             return "raises", line(actual)
-        found = self._compare(actual, expected, before)
+        found = self._compare(actual, expected, before[1])
         found = found or self._states("state", tiny, module)
         found = found or self._gradients(
             (actual, [tiny_args, tiny_kwargs, list(tiny.parameters())]),
@@ -216,7 +216,7 @@ class Case:
             return None
         return found
 
-    def _exact(self, module: torch.nn.Module) -> tuple[Any, list[torch.Tensor]]:
+    def _exact(self, module: torch.nn.Module) -> tuple[Any, list[Any]]:
         """Return outputs and leaves of the module computed in float64."""
         wide = copy.deepcopy(module).double()
         given = self.sample.forward_input
@@ -235,7 +235,7 @@ class Case:
         return all(is_nearer(*triple) for triple in triples)
 
     def _gradients(
-        self, tiny: Any, reference: Any, module: torch.nn.Module
+        self, tiny: Any, reference: Any, before: tuple[Any, torch.nn.Module]
     ) -> tuple[str, str] | None:
         outs, tiny_outs = list(tensors(reference[0])), list(tensors(tiny[0]))
         for one, other in zip(tiny_outs, outs, strict=True):
@@ -249,33 +249,34 @@ class Case:
             second=False,
         )
         if found and self.dtype is torch.float32 and "elements" in found[1]:
-            return None if self._nearer_gradients(tiny, reference, module) else found
+            return None if self._nearer_gradients(*before) else found
         return found
 
-    def _nearer_gradients(
-        self, tiny: Any, reference: Any, module: torch.nn.Module
-    ) -> bool:
+    def _nearer_gradients(self, tiny: Any, module: torch.nn.Module) -> bool:
         """Return whether the gradients are no further from those in float64."""
-        exact_outs, exact_leaves = self._exact(module)
-        if isinstance(exact_outs, Exception):
+        given = self.sample.forward_input
+        inputs = fresh((given.args, given.kwargs))
+        tiny_inputs = to_tiny(inputs)
+        exact = self._exact(module)
+        theirs = attempt(lambda: module(*inputs[0], **inputs[1]))
+        ours = attempt(lambda: tiny(*tiny_inputs[0], **tiny_inputs[1]))
+        if any(isinstance(y, Exception) for y in (exact[0], theirs, ours)):
             return False
         found = []
-        for outs, inputs in (reference, (exact_outs, exact_leaves)):
-            outs = [y for y in tensors(outs) if y.requires_grad]
-            seeds = [s.to(y.dtype) for s, y in zip(seeds_for(outs), outs, strict=True)]
-            found.append(
-                torch.autograd.grad(
-                    outs, leaves(inputs), seeds, retain_graph=True, allow_unused=True
-                )
-            )
-        outs = [y for y in tensors(tiny[0]) if y.requires_grad]
-        ours = tt.autograd.grad(
-            outs, leaves(tiny[1]), to_tiny(seeds_for(outs)), allow_unused=True
-        )
-        triples = zip(ours, *found, strict=True)
+        for result, wrt, library in (
+            (ours, leaves([*tiny_inputs, list(tiny.parameters())]), tt),
+            (theirs, leaves([*inputs, list(module.parameters())]), torch),
+            (*exact, torch),
+        ):
+            outs = [y for y in tensors(result) if y.requires_grad]
+            seeds = seeds_for(outs)
+            if library is tt:
+                seeds = to_tiny(seeds)
+            grads = library.autograd.grad(outs, wrt, seeds, allow_unused=True)
+            found.append(to_torch(list(grads)))
         return all(
-            one is None or is_nearer(to_torch(one), other, exact)
-            for one, other, exact in triples
+            one is None or is_nearer(one, other, best)
+            for one, other, best in zip(*found, strict=True)
         )
 
 

@@ -105,6 +105,17 @@ def softplus(x: np.ndarray) -> np.ndarray:
     return np.logaddexp(x, 0)
 
 
+def igamma(a: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The series of the lower incomplete gamma function, for x up to about 20."""
+    n = np.arange(200.0)
+
+    def one(a: float, x: float) -> float:
+        logs = [(a + k) * math.log(x) - x - math.lgamma(a + k + 1) for k in n]
+        return float(np.exp(logs).sum())
+
+    return np.vectorize(one, otypes=[np.float64])(a, x).astype(np.result_type(a, x))
+
+
 def logsumexp(x: np.ndarray, dim: int, keepdim: bool = False) -> np.ndarray:
     return np.log(np.exp(x).sum(dim, keepdims=keepdim))
 
@@ -242,6 +253,8 @@ ELEMENTWISE = [
     _zip("copysign", np.copysign, avoid=(0,), inplace=True),
     _zip("logaddexp", np.logaddexp),
     _zip("xlogy", lambda x, y: x * np.log(y), low=0.2, inplace=True),
+    _zip("igamma", igamma, low=0.2, inplace=True, grad=False),
+    _zip("igammac", lambda a, x: 1 - igamma(a, x), low=0.2, inplace=True, grad=False),
     _zip("eq", np.equal, kinds="fib", grad=False),
     _zip("ne", np.not_equal, kinds="fib", grad=False),
     _zip("lt", np.less, kinds="fib", grad=False),

@@ -49,7 +49,7 @@ GROUPS: dict[str, str] = {
         """,
     "element-wise": """
         acos acosh asin asinh atan atan2 atanh ceil cos cosh digamma erf erfc erfinv exp
-        exp2 expm1 floor frac i0 lgamma log log10 log1p log2 logaddexp logaddexp2 logit
+        exp2 expm1 floor frac i0 igamma igammac lgamma log log10 log1p log2 logaddexp logaddexp2 logit
         mvlgamma polygamma round rsqrt sigmoid sin sinc sinh special.entr special.erfcx
         special.i0e special.i1 special.i1e special.log_ndtr special.ndtr special.ndtri
         special.xlog1py special.zeta sqrt square tan tanh trunc xlogy angle

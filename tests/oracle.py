@@ -6,8 +6,10 @@ containers around it are rebuilt.  Everything that has no counterpart raises Ref
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import functools
+import importlib
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -108,6 +110,10 @@ def to_tiny(value: Any, memo: dict[int, Any] | None = None) -> Any:
         return tt.Generator().manual_seed(value.initial_seed())
     if isinstance(value, torch.nn.Module):
         return module_to_tiny(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        made = resolve(f"nn.{type(value).__name__}")
+        return made(**{name: convert(getattr(value, name)) for name in names})
     if callable(value) and not isinstance(value, (type, enum.Enum)):
         return translate(value)
     return value
@@ -172,11 +178,27 @@ def _strided_copy(x: torch.Tensor) -> np.ndarray:
 
 
 def module_to_tiny(module: torch.nn.Module) -> Any:
-    """Return the function of the one module that occurs in the op database."""
-    if not isinstance(module, torch.nn.PairwiseDistance):
-        raise Missing(f"nn.{type(module).__name__}")
-    options = {"p": module.norm, "eps": module.eps, "keepdim": module.keepdim}
-    return functools.partial(tt.nn.functional.pairwise_distance, **options)
+    """Rebuild a module: the class of the same place and name, and all it holds."""
+    cls = type(module)
+    try:
+        place = importlib.import_module(cls.__module__.replace("torch", "tinytorch", 1))
+        made = getattr(place, cls.__name__)
+    except (ImportError, AttributeError):
+        raise Missing(f"nn.{cls.__name__}") from None
+    twin = made.__new__(made)
+    tt.nn.Module.__init__(twin)
+    inner = vars(torch.nn.Module())
+    for name, value in vars(module).items():
+        if name not in inner:
+            twin.__dict__[name] = to_tiny(value)
+    for name, x in module._parameters.items():
+        kept = None if x is None else tt.nn.Parameter(to_tiny(x), x.requires_grad)
+        twin.register_parameter(name, kept)
+    for name, x in module._buffers.items():
+        twin.register_buffer(name, to_tiny(x))
+    for name, child in module._modules.items():
+        twin.register_module(name, None if child is None else module_to_tiny(child))
+    return twin.train(module.training)
 
 
 # ---- from tinytorch to PyTorch ----

@@ -21,7 +21,7 @@ IMPORT = re.compile(
 
 # A module of the core imports only from lines above its own.
 LAYERS = (
-    "storage threads",
+    "storage threads checksum",
     "types blas return_types",
     "tensor rng lapack",
     "executor autograd binding",

@@ -60,7 +60,28 @@ def _share_memory(self: Tensor) -> Tensor:
     raise NotImplementedError("shared memory between processes is not supported")
 
 
+def _get_label(self: Tensor) -> str | None:
+    return getattr(self, "_label", None)
+
+
+def _set_label(self: Tensor, name: str | None) -> None:
+    from tinytorch.viz import label  # after start-up
+
+    label(self, name)
+
+
+def render(
+    self: Tensor, filename: str | None = None, format: str = "svg", **options: Any
+) -> Any:
+    """Return the picture of this tensor's graph: see ``tinytorch.viz``."""
+    from tinytorch.viz import render
+
+    return render(self, filename, format, **options)
+
+
 METHODS: dict[str, object] = {
+    "label": property(_get_label, _set_label),
+    "render": render,
     "backward": backward,
     "requires_grad_": requires_grad_,
     "register_hook": register_hook,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tinytorch._core.ops.join import cat
+from tinytorch._core.ops.creation import zeros
 from tinytorch._core.ops.draws import rand
+from tinytorch._core.ops.join import cat
 from tinytorch._core.ops.ranges import arange
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import int64
@@ -110,17 +111,16 @@ def _pool(
     number = math.prod(lead)
     planes = input.reshape(number, math.prod(sizes))
     samples = samples.reshape(-1, n)[:number]
-    # Two dimensions read their samples from the last axis on, three from the first.
-    column = (lambda a: n - 1 - a) if n == 2 else (lambda a: a)
-    place = None  # in the plane; (planes, *result, *kernel) in the end
+    place = zeros((), dtype=int64, device=input.device)
+    # The place in the plane; (planes, *result, *kernel) in the end.
     for a in range(n):
-        starts = _starts(samples[:, column(a)], sizes[a], kernel[a], result[a])
+        # Two dimensions read the samples from the last axis on, three from the first.
+        sample = samples[:, 1 - a if n == 2 else a]
+        starts = _starts(sample, sizes[a], kernel[a], result[a])
         cells = starts.unsqueeze(2) + arange(kernel[a], device=input.device)
         shape = [1] * (2 * n + 1)
         shape[0], shape[1 + a], shape[1 + n + a] = number, result[a], kernel[a]
-        cells = cells.reshape(shape)
-        place = cells if place is None else place * sizes[a] + cells
-    assert place is not None
+        place = place * sizes[a] + cells.reshape(shape)
     count, width = math.prod(result), math.prod(kernel)
     flat = place.reshape(number, count * width)
     best, at = planes.gather(1, flat).reshape(number, count, width).max(2)
@@ -171,7 +171,7 @@ def _check(
     for size, k, out, axis in zip(
         input.shape[-n:], kernel, result, axes, strict=True
     ):
-        if out + k - 1 > size - (n == 3):  # PyTorch leaves one place in three dimensions
+        if out + k - 1 > size - (n == 3):  # PyTorch leaves one place in 3d
             raise RuntimeError(
                 f"{op}{'_out' * (n == 3)}(): pool {axis} {k} too large relative to "
                 f"input {axis} {size}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 from tinytorch._core.ops.cross_entropy import cross_entropy
 from tinytorch._core.ops.gemm import linear
+from tinytorch._core.ops.join import cat
 from tinytorch._core.ops.views import reshape
 from tinytorch._core.tensor import Tensor
+from tinytorch._core.types import bfloat16, float16, float32
 
 FUNCTIONAL = ["linear_cross_entropy"]
 
@@ -33,30 +37,91 @@ def linear_cross_entropy(
         linear_bias: (C, ...).
         weight: of each class.
         ignore_index: a target that does not count; None is -100.
-        options: None; PyTorch's computation in chunks is refused.
+        options: a `nn.LinearCrossEntropyOptions`, to compute in chunks of the batch.
     """
-    if options is not None:
-        raise NotImplementedError(
-            "linear_cross_entropy: options (computation in chunks) are not supported"
-        )
     _check(input, linear_weight, target, linear_bias, ignore_index)
     classes, *inner, features = linear_weight.shape
     if inner:
         linear_weight = reshape(linear_weight, (-1, features))
         if linear_bias is not None:
             linear_bias = reshape(linear_bias, (-1,))
-    logits = linear(input, linear_weight, linear_bias)
-    if inner:
-        logits = reshape(logits, (input.shape[0], classes, *inner))
-    loss: Tensor = cross_entropy(
-        logits,
-        target,
-        weight,
-        ignore_index=-100 if ignore_index is None else ignore_index,
-        reduction=reduction,
-        label_smoothing=label_smoothing,
-    )
-    return loss
+
+    def loss_of(
+        x: Tensor, w: Tensor, b: Tensor | None, t: Tensor, reduction: str
+    ) -> Tensor:
+        logits = linear(x, w, b)
+        if inner:
+            logits = reshape(logits, (x.shape[0], classes, *inner))
+        loss: Tensor = cross_entropy(
+            logits,
+            t,
+            weight,
+            ignore_index=-100 if ignore_index is None else ignore_index,
+            reduction=reduction,
+            label_smoothing=label_smoothing,
+        )
+        return loss
+
+    parameters = (linear_weight, linear_bias)
+    if options is None or input.dim() == 1 or target.dim() == 0:
+        return loss_of(input, *parameters, target, reduction)
+    n = input.shape[0]
+    rows = options.rows(n, features, classes * math.prod(inner))
+    if rows >= n or n != target.shape[0]:
+        return loss_of(input, *parameters, target, reduction)
+    how = "sum" if reduction == "mean" else reduction
+    parts = _in_chunks(loss_of, input, parameters, target, how, rows)
+    if how == "none":
+        return cat(parts)
+    total = _sum(parts, options.acc_dtype)
+    if reduction == "mean":
+        total = total / _count(target, weight, ignore_index, n * math.prod(inner))
+    return total.to(parts[0].dtype)
+
+
+def _in_chunks(
+    loss_of: Callable[..., Tensor],
+    input: Tensor,
+    parameters: tuple[Tensor, Tensor | None],
+    target: Tensor,
+    how: str,
+    rows: int,
+) -> list[Tensor]:
+    """Return the losses of chunks; a backward pass computes their scores again."""
+    # Above this module in the order of imports, and rarely needed.
+    from tinytorch.utils.checkpoint import checkpoint
+
+    parts = []
+    for start in range(0, input.shape[0], rows):
+        x, t = input[start : start + rows], target[start : start + rows]
+        part: Tensor = checkpoint(
+            loss_of, x, *parameters, t, how, use_reentrant=False,
+            preserve_rng_state=False,
+        )
+        parts.append(part)
+    return parts
+
+
+def _sum(parts: list[Tensor], dtype: Any) -> Tensor:
+    if dtype is None:
+        half = parts[0].dtype in (float16, bfloat16)
+        dtype = float32 if half else parts[0].dtype
+    total = parts[0].to(dtype)
+    for part in parts[1:]:
+        total = total + part.to(dtype)
+    return total
+
+
+def _count(
+    target: Tensor, weight: Tensor | None, ignore_index: int | None, size: int
+) -> Tensor | int:
+    """Return what the mean divides by: the weights of the targets that count."""
+    if target.is_floating_point():
+        return size
+    counts = target != (-100 if ignore_index is None else ignore_index)
+    if weight is None:
+        return counts.sum()
+    return (weight[target.long() * counts] * counts).sum()
 
 
 def _check(

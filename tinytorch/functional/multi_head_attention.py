@@ -78,7 +78,7 @@ def multi_head_attention_forward(
     length, batch, width = query.shape
     if key_padding_mask is not None:
         other = None if attn_mask is None else attn_mask.dtype
-        key_padding_mask = _added_mask(
+        key_padding_mask = added_mask(
             key_padding_mask, "key_padding_mask", query.dtype, other
         )
     if is_causal and attn_mask is None:
@@ -91,7 +91,7 @@ def multi_head_attention_forward(
         attn_mask = None  # the hint says the same
     else:
         if attn_mask is not None:
-            attn_mask = _added_mask(attn_mask, "attn_mask", query.dtype, None)
+            attn_mask = added_mask(attn_mask, "attn_mask", query.dtype, None)
         if key_padding_mask is not None:
             is_causal = False
     _require(
@@ -223,7 +223,13 @@ def _is_batched(
     return bool(rank == 3)
 
 
-def _added_mask(mask: Tensor, name: str, target: dtype, other: dtype | None) -> Tensor:
+def added_mask(
+    mask: Tensor,
+    name: str,
+    target: dtype,
+    other: dtype | None,
+    other_name: str = "attn_mask",
+) -> Tensor:
     """Turn true into -inf; a mask of a float dtype stays as it is."""
     _require(
         mask.dtype == bool_ or mask.dtype.is_floating_point,
@@ -231,8 +237,8 @@ def _added_mask(mask: Tensor, name: str, target: dtype, other: dtype | None) -> 
     )
     if other is not None and mask.dtype != other:
         warnings.warn(
-            f"Support for mismatched {name} and attn_mask is deprecated. Use same type "
-            "for both instead.",
+            f"Support for mismatched {name} and {other_name} is deprecated. Use same "
+            "type for both instead.",
             stacklevel=3,
         )
     if mask.dtype != bool_:

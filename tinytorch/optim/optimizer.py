@@ -13,7 +13,7 @@ from copy import deepcopy
 from functools import wraps
 from typing import Any
 
-from tinytorch._core.autograd import HookHandle
+from tinytorch.utils.hooks import RemovableHandle
 from tinytorch._core.ops.optim import _multi_tensor_clear, _multi_tensor_zero
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import float32
@@ -43,20 +43,20 @@ class _RequiredParameter:
 required = _RequiredParameter()
 
 
-def _register(hooks: Hooks, hook: Hook, prepend: bool = False) -> HookHandle:
-    handle = HookHandle(hooks)
+def _register(hooks: Hooks, hook: Hook, prepend: bool = False) -> RemovableHandle:
+    handle = RemovableHandle(hooks)
     hooks[handle.id] = hook
     if prepend:
         hooks.move_to_end(handle.id, last=False)
     return handle
 
 
-def register_optimizer_step_pre_hook(hook: Hook) -> HookHandle:
+def register_optimizer_step_pre_hook(hook: Hook) -> RemovableHandle:
     """Call hook(optimizer, args, kwargs) before each step of every optimizer."""
     return _register(_global_pre_hooks, hook)
 
 
-def register_optimizer_step_post_hook(hook: Hook) -> HookHandle:
+def register_optimizer_step_post_hook(hook: Hook) -> RemovableHandle:
     """Call hook(optimizer, args, kwargs) after each step of every optimizer."""
     return _register(_global_post_hooks, hook)
 
@@ -157,37 +157,37 @@ class Optimizer:
 
     # ---- hooks ----
 
-    def register_step_pre_hook(self, hook: Hook) -> HookHandle:
+    def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Call hook(optimizer, args, kwargs) before each step; it may return new ones.
         """
         return _register(self._optimizer_step_pre_hooks, hook)
 
-    def register_step_post_hook(self, hook: Hook) -> HookHandle:
+    def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
         """Call hook(optimizer, args, kwargs) after each step."""
         return _register(self._optimizer_step_post_hooks, hook)
 
     def register_state_dict_pre_hook(
         self, hook: Hook, prepend: bool = False
-    ) -> HookHandle:
+    ) -> RemovableHandle:
         """Call hook(optimizer) before a state dict is made."""
         return _register(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
     def register_state_dict_post_hook(
         self, hook: Hook, prepend: bool = False
-    ) -> HookHandle:
+    ) -> RemovableHandle:
         """Call hook(optimizer, state_dict) on a new state dict; it may return another.
         """
         return _register(self._optimizer_state_dict_post_hooks, hook, prepend)
 
     def register_load_state_dict_pre_hook(
         self, hook: Hook, prepend: bool = False
-    ) -> HookHandle:
+    ) -> RemovableHandle:
         """Call hook(optimizer, state_dict) before loading; it may return another."""
         return _register(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
     def register_load_state_dict_post_hook(
         self, hook: Hook, prepend: bool = False
-    ) -> HookHandle:
+    ) -> RemovableHandle:
         """Call hook(optimizer) after a state dict has been loaded."""
         return _register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 

@@ -22,7 +22,6 @@ def _stretched(x: Tensor, bounds: tuple[float, float] | None) -> Tensor:
     return x.clamp(low, high).sub_(low).div_(max(high - low, 1e-5))
 
 
-@tinytorch.no_grad()
 def make_grid(
     tensor: Any,
     nrow: int = 8,
@@ -43,6 +42,21 @@ def make_grid(
         scale_each: Find the extremes of each image by itself.
         pad_value: Value of the pixels between.
     """
+    with tinytorch.no_grad():
+        return _grid(
+            tensor, nrow, padding, normalize, value_range, scale_each, pad_value
+        )
+
+
+def _grid(
+    tensor: Any,
+    nrow: int,
+    padding: int,
+    normalize: bool,
+    value_range: tuple[float, float] | None,
+    scale_each: bool,
+    pad_value: float,
+) -> Tensor:
     if isinstance(tensor, list):
         if not all(isinstance(image, Tensor) for image in tensor):
             raise TypeError("tensor or list of tensors expected, got a list of others")
@@ -84,7 +98,6 @@ def make_grid(
     return grid
 
 
-@tinytorch.no_grad()
 def save_image(
     tensor: Any,
     fp: str | pathlib.Path | BinaryIO,
@@ -100,7 +113,7 @@ def save_image(
         **kwargs: Those of :func:`make_grid`.
     """
     module = _image.require_pillow("writing image files")
-    grid = make_grid(tensor, **kwargs)
+    grid = make_grid(tensor, **kwargs).detach()
     pixels = grid.mul(255).add_(0.5).clamp_(0, 255).permute(1, 2, 0)
     array = pixels.to(tinytorch.uint8).contiguous().numpy()
     module.fromarray(array).save(fp, format=format)

@@ -31,11 +31,11 @@ typedef void (*Loop)(char **p, int64_t n, const Scalar *s);
     {(void *)name##_f32, (void *)name##_f64, 0};
 
 /* One copy of the function per instruction set, chosen when the library is loaded.
-   Needs ifunc; elsewhere the baseline copy serves. */
+   Needs ifunc; elsewhere the baseline copy serves.  No copy for AVX-512: compilers keep
+   to vectors of 32 bytes there too, and a third of the library would be that copy. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && \
     !defined(__clang__) && __GNUC__ >= 12 && !defined(TT_NO_CLONES)
-#define TT_CLONES __attribute__((target_clones( \
-    "arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define TT_CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define TT_CLONES
 #endif

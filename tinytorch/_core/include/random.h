@@ -21,6 +21,19 @@ static int random_within(const View *x, double low, double high) {
     return ok;
 }
 
+/* Whether all of x are integers; infinities are. */
+static int random_whole(const View *x) {
+    double block[TT_RANDOM_BLOCK];
+    int64_t size = tt_itemsize[x->dtype];
+    int ok = 1;
+    for (int64_t i = 0; i < x->numel; i += TT_RANDOM_BLOCK) {
+        int64_t n = x->numel - i < TT_RANDOM_BLOCK ? x->numel - i : TT_RANDOM_BLOCK;
+        tt_load[TT_COMPUTE_F64][x->dtype](block, x->data + i * size, n, 1);
+        for (int64_t k = 0; k < n; k++) ok &= block[k] == trunc(block[k]);
+    }
+    return ok;
+}
+
 /* y = x m with the mask m = (0 or 1) / keep; m holds zeros and ones when this begins.
    m is rounded to the dtype before it is used, as where PyTorch multiplies tensors. */
 #define DROPOUT(C, T, compute)                                                         \

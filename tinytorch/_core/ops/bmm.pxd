@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t
 
+from tinytorch._core.executor cimport View
 from tinytorch._core.tensor cimport Tensor
 
 # All are recorded and closed under differentiation.  That operands agree in dtype and
@@ -23,3 +24,7 @@ cdef int product_code(int code) noexcept nogil
 
 # The broadcast of all dimensions but the last two; returns how many there are.
 cdef int batch_shape(Tensor a, Tensor b, int64_t* shape) except -1
+
+# v[0] = alpha v[1] @ v[2] + beta v[0]: the same for operands that are pieces of tensors,
+# rows or columns first.
+cdef int multiply_views(View* v, double alpha, double beta, int device) except -1

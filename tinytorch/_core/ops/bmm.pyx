@@ -156,9 +156,7 @@ cdef inline void turned(View* v, Operand* o, Tensor x, bint transposed) noexcept
 cdef int product_into(Tensor c, Tensor a, bint ta, Tensor b, bint tb, double alpha,
                       double beta) except -1:
     cdef View[3] v
-    cdef Scalar[2] s
     cdef Operand turned_a, turned_b
-    cdef int r = c.rank
     if not readable(a):
         a = contiguous(a)
     if not readable(b):
@@ -166,13 +164,20 @@ cdef int product_into(Tensor c, Tensor a, bint ta, Tensor b, bint tb, double alp
     view_of(&v[0], c)
     turned(&v[1], &turned_a, a, ta)
     turned(&v[2], &turned_b, b, tb)
-    s[0].f = alpha
-    s[1].f = beta
-    if wants_blas(c.code, c.sizes[r - 2], c.sizes[r - 1], v[1].shape[a.rank - 1]):
-        ensure_blas()
-    run(BMM, v, 3, 1, s, 2, compute_of[c.code], c.storage.device)
+    multiply_views(v, alpha, beta, c.storage.device)
     wrote(c)
     return 0
+
+
+cdef int multiply_views(View* v, double alpha, double beta, int device) except -1:
+    cdef Scalar[2] s
+    cdef int r = v[0].ndim
+    s[0].f = alpha
+    s[1].f = beta
+    if wants_blas(v[0].dtype, v[0].shape[r - 2], v[0].shape[r - 1],
+                  v[1].shape[v[1].ndim - 1]):
+        ensure_blas()
+    return run(BMM, v, 3, 1, s, 2, compute_of[v[0].dtype], device)
 
 
 cdef int product_code(int code) noexcept nogil:

@@ -246,7 +246,8 @@ cdef Tensor copied(object value, object dtype, object device, int code):
     return y
 
 
-def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False,
+           label=None):
     """Return a new tensor with the data: numbers, nested sequences, arrays, tensors.
 
     Example:
@@ -261,7 +262,10 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
             "torch.tensor(sourceTensor).", UserWarning, stacklevel=2)
     if pin_memory:
         raise RuntimeError("Cannot access accelerator device when none is available.")
-    return finish(copied(data, dtype, device, -1), requires_grad)
+    y = finish(copied(data, dtype, device, -1), requires_grad)
+    if label is not None:
+        y.label = label  # its name in pictures of the graph
+    return y
 
 
 def as_tensor(data, dtype=None, device=None):

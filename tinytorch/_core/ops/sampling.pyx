@@ -22,6 +22,7 @@ from tinytorch._core.rng cimport (
     DRAW_BERNOULLI, SAMPLE_BINOMIAL, SAMPLE_GAMMA, SAMPLE_POISSON, WEIGHTS_OK,
     Generator, Rng, multinomial as draw_multinomial, sample, sample_bernoulli,
     sample_dirichlet)
+from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport (
     Tensor, empty_beside, empty_like, is_contiguous, wrote)
 from tinytorch._core.types cimport F32, F64, I64, MAX_DIMS, is_float
@@ -32,6 +33,7 @@ __all__ = ["bernoulli", "multinomial", "poisson", "binomial", "_standard_gamma",
 
 cdef extern from "random.h" nogil:
     bint random_within(const View* x, double low, double high)
+    bint random_whole(const View* x)
 
 cdef extern from "quantile.h" nogil:
     void** gamma_slope_loops
@@ -70,6 +72,16 @@ cdef int sample_driver(const KernelCall* call) noexcept nogil:
     return TT_OK
 
 
+cdef int within_driver(const KernelCall* call) noexcept nogil:
+    """operand: x; scalars: the least, the largest, whether x has to be whole"""
+    cdef const View* x = &call.operand[0]
+    if not random_within(x, call.scalar[0].f, call.scalar[1].f):
+        return TT_BAD_VALUE
+    if call.scalar[2].i and not random_whole(x):
+        return TT_BAD_VALUE
+    return TT_OK
+
+
 cdef int dirichlet_driver(const KernelCall* call) noexcept nogil:
     """operands: y, concentrations, work of a row; scalar: the generator"""
     cdef const View* y = &call.operand[0]
@@ -97,6 +109,7 @@ cdef int multinomial_driver(const KernelCall* call) noexcept nogil:
 cdef Kernel* BERNOULLI = register_kernel(
     "random_bernoulli", <Driver>bernoulli_driver, NULL)
 cdef Kernel* SAMPLE = register_kernel("random_sample", <Driver>sample_driver, NULL)
+cdef Kernel* WITHIN = register_kernel("random_within", <Driver>within_driver, NULL)
 cdef Kernel* DIRICHLET = register_kernel(
     "random_dirichlet", <Driver>dirichlet_driver, NULL)
 cdef Kernel* MULTINOMIAL = register_kernel(
@@ -105,6 +118,27 @@ cdef Kernel* MULTINOMIAL = register_kernel(
 
 cdef int64_t address(Generator g):
     return <int64_t><uintptr_t>&g.rng
+
+
+def all_within(Tensor x not None, double low, double high, bint whole=False):
+    """Return whether all elements are in ``[low, high]``, and integers if `whole`.
+
+    A recorded call is checked again in each replay, which raises.
+    """
+    cdef View v
+    cdef Scalar[3] s
+    if x.storage.device == META:
+        return True
+    x = contiguous(x)
+    view_of(&v, x)
+    s[0].f = low
+    s[1].f = high
+    s[2].i = whole
+    try:
+        run(WITHIN, &v, 1, 0, s, 3, 0, x.storage.device)
+    except RuntimeError:
+        return False
+    return True
 
 
 # ---- Bernoulli ----

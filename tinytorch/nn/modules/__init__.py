@@ -16,6 +16,7 @@ from tinytorch.nn.modules.activation import (
     LogSigmoid,
     LogSoftmax,
     Mish,
+    MultiheadAttention,
     PReLU,
     ReLU,
     ReLU6,
@@ -86,6 +87,9 @@ from tinytorch.nn.modules.instancenorm import (
 )
 from tinytorch.nn.modules.lazy import LazyModuleMixin
 from tinytorch.nn.modules.linear import Bilinear, Identity, LazyLinear, Linear
+from tinytorch.nn.modules.linear_cross_entropy_options import (
+    LinearCrossEntropyOptions,
+)
 from tinytorch.nn.modules.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -159,7 +163,24 @@ from tinytorch.nn.modules.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from tinytorch.nn.modules.rnn import (
+    GRU,
+    LSTM,
+    RNN,
+    GRUCell,
+    LSTMCell,
+    RNNBase,
+    RNNCell,
+    RNNCellBase,
+)
 from tinytorch.nn.modules.sparse import Embedding, EmbeddingBag
+from tinytorch.nn.modules.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from tinytorch.nn.modules.upsampling import (
     Upsample,
     UpsamplingBilinear2d,

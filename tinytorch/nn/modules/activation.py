@@ -10,6 +10,7 @@ from tinytorch._core.tensor import Tensor
 from tinytorch.nn import functional as F
 from tinytorch.nn import init
 from tinytorch.nn.modules.module import Module
+from tinytorch.nn.modules.multi_head_attention import MultiheadAttention
 from tinytorch.nn.modules.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 from tinytorch.nn.parameter import Parameter
 
@@ -26,6 +27,7 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Mish",
+    "MultiheadAttention",
     "PReLU",
     "RReLU",
     "ReLU",
@@ -483,5 +485,5 @@ class Tanhshrink(Module):
 
 
 # A pickle names the module of a class: the one where PyTorch's readers look for it.
-for _class in (LogSoftmax, Softmax, Softmax2d, Softmin):
+for _class in (LogSoftmax, MultiheadAttention, Softmax, Softmax2d, Softmin):
     _class.__module__ = __name__

@@ -75,11 +75,12 @@ class _NormBase(Module):
     def reset_running_stats(self) -> None:
         """Forget the batches seen: mean 0, variance 1."""
         if self.track_running_stats:
-            for buffer in (self.running_mean, self.num_batches_tracked):
-                assert buffer is not None
-                buffer.zero_()
-            assert self.running_var is not None
-            self.running_var.fill_(1)
+            for name, value in (
+                ("running_mean", 0),
+                ("running_var", 1),
+                ("num_batches_tracked", 0),
+            ):
+                getattr(self, name).fill_(value)
 
     def reset_parameters(self) -> None:
         """Reset the statistics; scale by 1, shift by 0."""

@@ -39,9 +39,14 @@ class _ConvNd(Module):
         "out_channels",
         "kernel_size",
     ]
+    in_channels: int
+    out_channels: int
+    kernel_size: tuple[int, ...]
+    padding: Any
+    transposed: bool
+    groups: int
     weight: Tensor
     bias: Tensor | None
-    padding: Any
     _reversed_padding_repeated_twice: Sequence[int]
     _function: Callable[..., Tensor]  # of nn.functional
     output_padding: Sequence[int]
@@ -173,9 +178,7 @@ def _check(
 
 
 def _pad_argument(
-    padding: tuple[int, ...] | str,
-    kernel_size: tuple[int, ...],
-    dilation: tuple[int, ...],
+    padding: Any, kernel_size: tuple[int, ...], dilation: tuple[int, ...]
 ) -> Sequence[int]:
     """Return the padding in the order of `F.pad`: last dimension first, both ends."""
     if padding == "valid":
@@ -184,7 +187,6 @@ def _pad_argument(
         totals = [d * (k - 1) for d, k in zip(dilation, kernel_size, strict=False)]
         # Of an odd total, the end gets the larger part.
         return [side for n in reversed(totals) for side in (n // 2, n - n // 2)]
-    assert isinstance(padding, tuple)
     return _reverse_repeat_tuple(padding, 2)
 
 

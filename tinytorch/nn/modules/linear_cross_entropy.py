@@ -9,6 +9,9 @@ from typing import Any
 from tinytorch._core.tensor import Tensor
 from tinytorch.nn import functional as F
 from tinytorch.nn.modules.linear import Linear
+from tinytorch.nn.modules.linear_cross_entropy_options import (
+    LinearCrossEntropyOptions,
+)
 from tinytorch.nn.modules.reduction import _WeightedLoss
 
 __all__ = ["LinearCrossEntropyLoss"]
@@ -24,7 +27,7 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         weight: of each class.
         ignore_index: a target that does not count; None is -100.
         label_smoothing: the share of the target given to all classes alike.
-        options: None; PyTorch's computation in chunks is refused.
+        options: how to compute in chunks of the batch.
     """
 
     __constants__ = [
@@ -48,7 +51,7 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         weight: Tensor | None = None,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
-        options: Any = None,
+        options: LinearCrossEntropyOptions | None = None,
     ) -> None:
         super().__init__(weight, reduction=reduction)
         if not 0 <= label_smoothing <= 1:
@@ -60,11 +63,6 @@ class LinearCrossEntropyLoss(_WeightedLoss):
             raise RuntimeError(
                 f"expected weight shape to be ({num_classes},), got "
                 f"{tuple(weight.shape)}"
-            )
-        if options is not None:
-            raise NotImplementedError(
-                "LinearCrossEntropyLoss: options (computation in chunks) are not "
-                "supported"
             )
         self.num_classes = num_classes
         self.out_features = out_features

@@ -114,8 +114,14 @@ class DataLoader(Generic[T_co]):
     _initialized = False
 
     _FIXED = frozenset(
-        ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset",
-         "persistent_workers")
+        (
+            "batch_size",
+            "batch_sampler",
+            "sampler",
+            "drop_last",
+            "dataset",
+            "persistent_workers",
+        )
     )
 
     def __init__(
@@ -343,9 +349,21 @@ class DataLoader(Generic[T_co]):
         now = position.states(self)
         current = self._position
         if current is None or current.finished:
-            state: dict[str, Any] = {"start": now, "yielded": 0, "now": None}
+            kept = self._iterator
+            seed = kept._base_seed if kept is not None and kept.reusable else None
+            state: dict[str, Any] = {
+                "start": now,
+                "kept_seed": seed,
+                "yielded": 0,
+                "now": None,
+            }
         else:
-            state = {"start": current.start, "yielded": current.yielded, "now": now}
+            state = {
+                "start": current.start,
+                "kept_seed": current.kept_seed,
+                "yielded": current.yielded,
+                "now": now,
+            }
         if hasattr(self.sampler, "set_epoch"):
             state["epoch"] = getattr(self.sampler, "epoch", 0)
         return state

@@ -91,8 +91,8 @@ class StackDataset(Dataset[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args and kwargs:
             raise ValueError(
-                "Supported either ``tuple``- (via ``args``) or"
-                "``dict``- (via ``kwargs``) like input/output, but both types are given."
+                "Supported either ``tuple``- (via ``args``) or``dict``- (via "
+                "``kwargs``) like input/output, but both types are given."
             )
         if not args and not kwargs:
             raise ValueError("At least one dataset should be passed")
@@ -163,7 +163,8 @@ class ConcatDataset(Dataset[T_co]):
                 )
             idx += len(self)
         part = bisect.bisect_right(self.cumulative_sizes, idx)
-        return self.datasets[part][idx - self.cumulative_sizes[part - 1] if part else idx]
+        before = self.cumulative_sizes[part - 1] if part else 0
+        return self.datasets[part][idx - before]
 
 
 class ChainDataset(IterableDataset[Any]):

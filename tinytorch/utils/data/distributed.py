@@ -78,8 +78,7 @@ class DistributedSampler(Sampler[Any]):
 
 def _process_group() -> Any:
     """Return the module of process groups, where there is one."""
-    try:
-        from tinytorch import distributed
-    except ImportError:
-        raise RuntimeError("Requires distributed package to be available") from None
+    distributed = getattr(tinytorch, "distributed", None)
+    if distributed is None:
+        raise RuntimeError("Requires distributed package to be available")
     return distributed

@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 
 import tinytorch
 from tinytorch._core.rng import Generator
-from tinytorch._core.tensor import Tensor
 
 __all__ = [
     "BatchSampler",
@@ -42,7 +41,6 @@ class SequentialSampler(Sampler[int]):
 
     def __len__(self) -> int:
         return len(self.data_source)
-
 
 
 class RandomSampler(Sampler[int]):

@@ -11,8 +11,11 @@ from typing import Any
 import tinytorch
 from tinytorch._core.tensor import Tensor
 from tinytorch.vision import _image
-from tinytorch.vision.datasets.utils import check_integrity, extract_archive
-from tinytorch.vision.datasets.utils import download_from_mirrors
+from tinytorch.vision.datasets.utils import (
+    check_integrity,
+    download_from_mirrors,
+    extract_archive,
+)
 from tinytorch.vision.datasets.vision import Transform, VisionDataset
 from tinytorch.vision.transforms._batch import batched, begins_with_to_tensor
 
@@ -106,7 +109,7 @@ class CIFAR10(VisionDataset):
         for name, _ in self.train_list if train else self.test_list:
             entry = _read(os.path.join(self.root, self.base_folder, name))
             parts.append(entry["data"])
-            self.targets.extend(entry.get("labels", entry.get("fine_labels")))
+            self.targets.extend(entry["labels" if "labels" in entry else "fine_labels"])
         planes = numpy.vstack(parts).reshape(-1, 3, 32, 32)
         # Height, width, channel: as images have it and programs expect it.
         self.data = numpy.ascontiguousarray(planes.transpose(0, 2, 3, 1))

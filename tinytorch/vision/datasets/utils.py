@@ -72,7 +72,7 @@ class _Progress:
         self._shown = 0.0
         self._bar: Any = None
         try:
-            from tqdm.auto import tqdm
+            from tqdm.auto import tqdm  # type: ignore[import-untyped]
         except ImportError:
             return
         self._bar = tqdm(
@@ -264,5 +264,6 @@ def list_dir(root: Path, prefix: bool = False) -> list[str]:
 
 def list_files(root: Path, suffix: str, prefix: bool = False) -> list[str]:
     """Return the files in a folder whose names end so."""
-    found = [e.name for e in os.scandir(root) if e.is_file() and e.name.endswith(suffix)]
+    files = [entry.name for entry in os.scandir(root) if entry.is_file()]
+    found = [name for name in files if name.endswith(suffix)]
     return [os.path.join(root, name) for name in found] if prefix else found

@@ -104,8 +104,7 @@ def _encode(input: Tensor, format: str, **options: Any) -> Tensor:
         raise RuntimeError(f"Input tensor dtype should be uint8, got {input.dtype}")
     if input.dim() != 3 or input.size(0) not in (1, 3):
         raise RuntimeError(
-            "The number of channels should be 1 or 3, got: "
-            f"{tuple(input.shape)}"
+            f"The number of channels should be 1 or 3, got: {tuple(input.shape)}"
         )
     _image.require_pillow("writing image files")
     stream = io.BytesIO()

@@ -6,13 +6,14 @@ import math
 import numbers
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import tinytorch
 from tinytorch._core.tensor import Tensor
+from tinytorch.nn import Module
 from tinytorch.vision.transforms import functional as F
-from tinytorch.vision.transforms._base import Transform, as_pair
 from tinytorch.vision.transforms._geometry import _below, _chance, _uniform
+from tinytorch.vision.transforms._options import as_pair
 
 __all__ = [
     "ColorJitter",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 
-class ColorJitter(Transform):
+class ColorJitter(Module):
     """Change brightness, contrast, saturation and hue at random, in random order.
 
     Args:
@@ -76,8 +77,9 @@ class ColorJitter(Transform):
                 f"{name} should be a single number or a list/tuple with length 2."
             )
         if not bound[0] <= low <= high <= bound[1]:
-            raise ValueError(f"{name} values should be between {bound}, but got "
-                             f"{[low, high]}.")
+            raise ValueError(
+                f"{name} values should be between {bound}, but got {[low, high]}."
+            )
         return None if low == high == center else (low, high)
 
     @staticmethod
@@ -114,7 +116,7 @@ class ColorJitter(Transform):
         )
 
 
-class Grayscale(Transform):
+class Grayscale(Module):
     """Only the brightness, as one channel or three equal ones."""
 
     def __init__(self, num_output_channels: int = 1) -> None:
@@ -128,7 +130,7 @@ class Grayscale(Transform):
         return f"{type(self).__name__}(num_output_channels={self.num_output_channels})"
 
 
-class RandomGrayscale(Transform):
+class RandomGrayscale(Module):
     """Only the brightness, with probability ``p``; the channels stay as many."""
 
     def __init__(self, p: float = 0.1) -> None:
@@ -143,7 +145,7 @@ class RandomGrayscale(Transform):
         return f"{type(self).__name__}(p={self.p})"
 
 
-class GaussianBlur(Transform):
+class GaussianBlur(Module):
     """Smooth with a normal distribution of random deviation."""
 
     def __init__(self, kernel_size: Any, sigma: Any = (0.1, 2.0)) -> None:
@@ -179,7 +181,7 @@ class GaussianBlur(Transform):
         )
 
 
-class RandomErasing(Transform):
+class RandomErasing(Module):
     """Overwrite a random box of a tensor, with probability ``p``.
 
     Args:
@@ -253,7 +255,7 @@ class RandomErasing(Transform):
         elif isinstance(self.value, str):
             value = None
         else:
-            value = [float(part) for part in self.value]
+            value = [float(part) for part in cast("Sequence[float]", self.value)]
         if value is not None and len(value) not in (1, img.shape[-3]):
             raise ValueError(
                 "If value is a sequence, it should have either a single value or "
@@ -269,7 +271,7 @@ class RandomErasing(Transform):
         )
 
 
-class _WithChance(Transform):
+class _WithChance(Module):
     """A change that happens with probability ``p``."""
 
     def __init__(self, p: float = 0.5) -> None:
@@ -346,6 +348,5 @@ class RandomAdjustSharpness(_WithChance):
         return F.adjust_sharpness(img, self.sharpness_factor)
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(sharpness_factor={self.sharpness_factor},p={self.p})"
-        )
+        name = type(self).__name__
+        return f"{name}(sharpness_factor={self.sharpness_factor},p={self.p})"

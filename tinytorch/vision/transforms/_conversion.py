@@ -8,8 +8,8 @@ from typing import Any
 
 import tinytorch
 from tinytorch._core.tensor import Tensor
+from tinytorch.nn import Module
 from tinytorch.vision.transforms import _functional_convert as F
-from tinytorch.vision.transforms._base import Transform
 
 __all__ = [
     "Compose",
@@ -72,7 +72,7 @@ class PILToTensor:
         return f"{type(self).__name__}()"
 
 
-class ConvertImageDtype(Transform):
+class ConvertImageDtype(Module):
     """Another type of numbers, from white to white."""
 
     def __init__(self, dtype: Any) -> None:
@@ -97,7 +97,7 @@ class ToPILImage:
         return f"{type(self).__name__}({mode})"
 
 
-class Normalize(Transform):
+class Normalize(Module):
     """Subtract a mean and divide by a deviation, per channel.
 
     Args:
@@ -173,7 +173,7 @@ def _nested(name: str, inner: Any) -> str:
     return f"{name}(" + "".join(f"\n    {transform}" for transform in inner) + "\n)"
 
 
-class RandomApply(Transform):
+class RandomApply(Module):
     """Transforms one after another, with a probability; else none of them."""
 
     def __init__(self, transforms: Any, p: float = 0.5) -> None:

@@ -83,9 +83,7 @@ def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Any:
 def adjust_sharpness(img: Any, sharpness_factor: float) -> Any:
     """Sharpen; 0 is smooth, 1 changes nothing."""
     if sharpness_factor < 0:
-        raise ValueError(
-            f"sharpness_factor ({sharpness_factor}) is not non-negative."
-        )
+        raise ValueError(f"sharpness_factor ({sharpness_factor}) is not non-negative.")
     return dispatch(
         img,
         lambda x: on_tensor.adjust_sharpness(x, sharpness_factor),

@@ -123,9 +123,7 @@ def to_pil_image(pic: Any, mode: str | None = None) -> Any:
         x = tinytorch.from_numpy(numpy.ascontiguousarray(pic))
         x = x[:, :, None] if x.dim() == 2 else x
     if x.size(2) > 4:
-        raise ValueError(
-            f"pic should not have > 4 channels. Got {x.size(2)} channels."
-        )
+        raise ValueError(f"pic should not have > 4 channels. Got {x.size(2)} channels.")
     if x.dtype is tinytorch.uint8 and mode in (None, "L", "LA", "RGB", "RGBA"):
         image = _image.from_pixels(x[:, :, 0] if x.size(2) == 1 else x)
         return image if mode in (None, image.mode) else image.convert(mode)

@@ -1,4 +1,4 @@
-"""Transforms of images that are tensors, (..., C, H, W): bytes, or floats in 0 ... 1."""
+"""Transforms of tensors (..., C, H, W): bytes, or floats in 0 ... 1."""
 
 from __future__ import annotations
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import tinytorch
+from tinytorch.nn import Module
 from tinytorch.vision.transforms import functional as F
-from tinytorch.vision.transforms._base import Transform, angle_range, as_pair
 from tinytorch.vision.transforms._interpolation import InterpolationMode, as_mode
+from tinytorch.vision.transforms._options import angle_range, as_pair
 
 __all__ = [
     "CenterCrop",
@@ -43,7 +44,7 @@ def _chance(p: float) -> bool:
     return bool(tinytorch.rand(1).item() < p)
 
 
-class Resize(Transform):
+class Resize(Module):
     """Resample to (height, width), or to a length of the shorter edge.
 
     Args:
@@ -83,7 +84,7 @@ class Resize(Transform):
         )
 
 
-class CenterCrop(Transform):
+class CenterCrop(Module):
     """Cut out the middle."""
 
     def __init__(self, size: Any) -> None:
@@ -97,7 +98,7 @@ class CenterCrop(Transform):
         return f"{type(self).__name__}(size={self.size})"
 
 
-class Pad(Transform):
+class Pad(Module):
     """Pad all sides, or (left and right, top and bottom), or each one."""
 
     def __init__(
@@ -131,7 +132,7 @@ class Pad(Transform):
         )
 
 
-class RandomCrop(Transform):
+class RandomCrop(Module):
     """Cut out a box at a random place, from the padded image if wanted.
 
     Args:
@@ -177,20 +178,16 @@ class RandomCrop(Transform):
             img = F.pad(img, self.padding, self.fill, self.padding_mode)
         _, height, width = F.get_dimensions(img)
         if self.pad_if_needed and width < self.size[1]:
-            img = F.pad(
-                img, [self.size[1] - width, 0], self.fill, self.padding_mode
-            )
+            img = F.pad(img, [self.size[1] - width, 0], self.fill, self.padding_mode)
         if self.pad_if_needed and height < self.size[0]:
-            img = F.pad(
-                img, [0, self.size[0] - height], self.fill, self.padding_mode
-            )
+            img = F.pad(img, [0, self.size[0] - height], self.fill, self.padding_mode)
         return F.crop(img, *self.get_params(img, self.size))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(size={self.size}, padding={self.padding})"
 
 
-class RandomHorizontalFlip(Transform):
+class RandomHorizontalFlip(Module):
     """Swap left and right with probability ``p``."""
 
     def __init__(self, p: float = 0.5) -> None:
@@ -204,7 +201,7 @@ class RandomHorizontalFlip(Transform):
         return f"{type(self).__name__}(p={self.p})"
 
 
-class RandomVerticalFlip(Transform):
+class RandomVerticalFlip(Module):
     """Swap top and bottom with probability ``p``."""
 
     def __init__(self, p: float = 0.5) -> None:
@@ -218,7 +215,7 @@ class RandomVerticalFlip(Transform):
         return f"{type(self).__name__}(p={self.p})"
 
 
-class RandomResizedCrop(Transform):
+class RandomResizedCrop(Module):
     """Cut out a box of random size and place and resample it.
 
     Args:
@@ -288,7 +285,7 @@ class RandomResizedCrop(Transform):
         )
 
 
-class FiveCrop(Transform):
+class FiveCrop(Module):
     """Cut out the four corners and the middle."""
 
     def __init__(self, size: Any) -> None:
@@ -302,7 +299,7 @@ class FiveCrop(Transform):
         return f"{type(self).__name__}(size={self.size})"
 
 
-class TenCrop(Transform):
+class TenCrop(Module):
     """Cut out the four corners and the middle of the image and its mirror image."""
 
     def __init__(self, size: Any, vertical_flip: bool = False) -> None:
@@ -320,7 +317,7 @@ class TenCrop(Transform):
         )
 
 
-class RandomRotation(Transform):
+class RandomRotation(Module):
     """Turn by a random angle.
 
     Args:
@@ -336,7 +333,7 @@ class RandomRotation(Transform):
         degrees: Any,
         interpolation: Any = NEAREST,
         expand: bool = False,
-        center: Sequence[float] | None = None,
+        center: Sequence[int] | None = None,
         fill: Any = 0,
     ) -> None:
         super().__init__()
@@ -354,7 +351,12 @@ class RandomRotation(Transform):
     def forward(self, img: Any) -> Any:
         angle = self.get_params(self.degrees)
         return F.rotate(
-            img, angle, self.interpolation, self.expand, self.center, self.fill  # type: ignore[arg-type]
+            img,
+            angle,
+            self.interpolation,
+            self.expand,
+            self.center,
+            self.fill,  # type: ignore[arg-type]
         )
 
     def __repr__(self) -> str:
@@ -367,7 +369,7 @@ class RandomRotation(Transform):
         )
 
 
-class RandomAffine(Transform):
+class RandomAffine(Module):
     """Turn, move, scale and shear at random, keeping the centre in place.
 
     Args:
@@ -449,7 +451,7 @@ class RandomAffine(Transform):
         return text + ")"
 
 
-class RandomPerspective(Transform):
+class RandomPerspective(Module):
     """See the image from the side, with probability ``p``."""
 
     def __init__(

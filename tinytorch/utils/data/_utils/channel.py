@@ -157,5 +157,5 @@ class FrameReader:
         lengths = [length for (length,) in _WORD.iter_unpack(table)]
         text = bytearray(lengths[0])
         buffers = [tinytorch.empty(n, dtype=tinytorch.uint8) for n in lengths[1:]]
-        self._read([memoryview(text), *map(memoryview, buffers)])
+        self._read([memoryview(text), *(memoryview(b) for b in buffers)])
         return pickle.loads(text, buffers=buffers)

@@ -96,7 +96,9 @@ def collate(batch: Any, *, collate_fn_map: Collators | None = None) -> Any:
             return by_numpy(batch, collate_fn_map=collate_fn_map)
     if isinstance(first, collections.abc.Mapping):
         fields = {
-            key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map)
+            key: collate(
+                [sample[key] for sample in batch], collate_fn_map=collate_fn_map
+            )
             for key in first
         }
         return _refill(first, fields)
@@ -115,7 +117,9 @@ def collate(batch: Any, *, collate_fn_map: Collators | None = None) -> Any:
             for column in zip(*batch, strict=True)
         ]
         # Tuples become lists, as programs have come to expect.
-        return columns if isinstance(first, tuple) else _rebuild_sequence(first, columns)
+        return (
+            columns if isinstance(first, tuple) else _rebuild_sequence(first, columns)
+        )
     raise TypeError(_UNKNOWN.format(kind))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import itertools
 import os
 import queue
@@ -34,12 +35,16 @@ class LoaderIterator:
         self._iterable = loader._dataset_kind == 1
         self._pin = loader.pin_memory and pinning.usable()
         self._resume = self._take_resume()
-        self._position = position.Position(position.states(loader))
+        kept: int | None = self._resume.get("kept_seed")
+        self._position = position.Position(position.states(loader), kept)
         loader._position = self._position
-        source = loader.generator or default_generator
-        drawn = tinytorch.empty((), dtype=tinytorch.int64).random_(generator=source)
-        self._base_seed = int(drawn.item())
+        self._base_seed = self._draw_seed() if kept is None else kept
         self._indices: Iterator[Any] = iter(loader._index_sampler)
+
+    def _draw_seed(self) -> int:
+        source = self._loader.generator or default_generator
+        drawn = tinytorch.empty((), dtype=tinytorch.int64).random_(generator=source)
+        return int(drawn.item())
 
     def _take_resume(self) -> dict[str, Any]:
         """Return what load_state_dict left, having set the random state to it."""
@@ -65,7 +70,7 @@ class LoaderIterator:
 
     def _settle(self, saved: dict[str, Any]) -> None:
         """Set the random state to what it was when the position was saved."""
-        if saved:
+        if saved and saved["now"] is not None:
             position.set_states(self._loader, saved["now"])
 
     def _next_batch(self) -> Any:
@@ -161,10 +166,8 @@ class WorkersIterator(LoaderIterator):
             for i in range(loader.num_workers):
                 self._workers.append(pool.ThreadWorker(spec, i, self._arrivals))
             return
-        try:
+        with contextlib.suppress(ImportError):
             import numpy  # noqa: F401  once here, not once in each process
-        except ImportError:
-            pass
         context = loader.multiprocessing_context or pool.default_context()
         for i in range(loader.num_workers):
             self._workers.append(
@@ -194,8 +197,12 @@ class WorkersIterator(LoaderIterator):
     def restart(self, loader: Any) -> None:
         """Begin another pass with the same workers."""
         self._resume = self._take_resume()
-        self._position = position.Position(position.states(loader))
+        drawn = bool(self._resume) and self._resume["kept_seed"] is None
+        kept = None if drawn else self._base_seed
+        self._position = position.Position(position.states(loader), kept)
         loader._position = self._position
+        if drawn:
+            self._draw_seed()  # the saved pass did, for workers that it started
         self._indices = iter(loader._index_sampler)
         while self._waiting:  # replies to the pass before, if it was left early
             self._receive()

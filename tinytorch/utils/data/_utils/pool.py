@@ -200,7 +200,9 @@ class ThreadWorker:
         start = time.monotonic()
         while True:
             try:
-                return self._replies.get(timeout=min(timeout, TICK) if timeout else TICK)
+                return self._replies.get(
+                    timeout=min(timeout, TICK) if timeout else TICK
+                )
             except queue.Empty:
                 self.check()
                 if timeout and time.monotonic() - start >= timeout:

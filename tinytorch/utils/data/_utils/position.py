@@ -40,9 +40,10 @@ def set_states(loader: Any, saved: list[Any]) -> None:
 class Position:
     """The progress of one pass; the loader and its iterator share it."""
 
-    __slots__ = ("finished", "start", "yielded")
+    __slots__ = ("finished", "kept_seed", "start", "yielded")
 
-    def __init__(self, start: list[Any], yielded: int = 0) -> None:
+    def __init__(self, start: list[Any], kept_seed: int | None) -> None:
         self.start = start
-        self.yielded = yielded
+        self.kept_seed = kept_seed  # of workers that were kept; None: one was drawn
+        self.yielded = 0
         self.finished = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import random
 import threading
@@ -24,7 +25,6 @@ RESTART = "__restart__"  # a task: begin a new epoch
 
 class StreamEnd:
     """A reply: the stream of this worker has ended."""
-
 
 
 class WorkerRandom:
@@ -201,10 +201,9 @@ def process_main(
             return None
 
     threading.Thread(target=feed, daemon=True).start()
-    try:
+    # The parent has the interrupt too, and says so.
+    with contextlib.suppress(KeyboardInterrupt):
         serve(spec, info, where, receive, send)
-    except KeyboardInterrupt:
-        pass  # the parent has it too, and says so
 
 
 def thread_main(

@@ -1,4 +1,4 @@
-"""The base of transforms that have options, and checks of those."""
+"""Checks of the options of transforms."""
 
 from __future__ import annotations
 
@@ -7,25 +7,7 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Transform", "angle_range", "as_pair"]
-
-
-class Transform:
-    """A transform: called with an image, it returns one."""
-
-    def forward(self, img: Any) -> Any:
-        """Transform one image."""
-        raise NotImplementedError
-
-    def __call__(self, img: Any) -> Any:
-        return self.forward(img)
-
-    def extra_repr(self) -> str:
-        """Return the options as text."""
-        return ""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.extra_repr()})"
+__all__ = ["angle_range", "as_pair"]
 
 
 def as_pair(size: Any, message: str) -> tuple[int, int]:

@@ -1,0 +1,429 @@
+"""Recurrent modules and cells against PyTorch: outputs, gradients, weights, errors."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+import tinytorch as tt
+from paired import close, copied, equal_errors, paired_modules, tensors
+
+torch = pytest.importorskip("torch")
+
+KINDS = ["RNN", "LSTM", "GRU"]
+
+
+def states(kind, *shape):
+    """A state, or state and cell of an LSTM, in both libraries."""
+    made = [tensors(*shape) for _ in range(2 if kind == "LSTM" else 1)]
+    if kind != "LSTM":
+        return made[0]
+    return tuple(a for a, _ in made), tuple(b for _, b in made)
+
+
+def flat(result):
+    """The tensors of (outputs, state) or (outputs, (state, cell))."""
+    found = []
+    for part in result:
+        found += list(part) if type(part) is tuple else [part]
+    return [getattr(x, "data", x) if hasattr(x, "batch_sizes") else x for x in found]
+
+
+def compare(ours, theirs, ours_in, theirs_in, inputs):
+    """Outputs and all gradients of a weighted sum of them."""
+    ys, zs = flat(ours(*ours_in)), flat(theirs(*theirs_in))
+    assert len(ys) == len(zs)
+    total_y, total_z = 0, 0
+    for y, z in zip(ys, zs, strict=True):
+        close(y, z)
+        g = torch.randn_like(z)
+        total_y = total_y + (y * copied(g)).sum()
+        total_z = total_z + (z * g).sum()
+    total_y.backward()
+    total_z.backward()
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        close(p.grad, q.grad)
+    for a, b in inputs:
+        close(a.grad, b.grad)
+
+
+# ---- layers ----
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"bias": False},
+        {"num_layers": 3},
+        {"bidirectional": True},
+        {"num_layers": 2, "bidirectional": True, "batch_first": True},
+    ],
+    ids=lambda o: "-".join(o) or "plain",
+)
+def test_layer_outputs_and_gradients(kind, options):
+    ours, theirs = paired_modules(kind, 4, 6, dtype="float64", **options)
+    x, z = tensors(3, 5, 4)
+    layers = options.get("num_layers", 1) * (1 + options.get("bidirectional", False))
+    batch = 3 if options.get("batch_first") else 5
+    h, k = states(kind, layers, batch, 6)
+    pairs = [(x, z)]
+    pairs += list(zip(h, k, strict=True)) if kind == "LSTM" else [(h, k)]
+    compare(ours, theirs, (x, h), (z, k), pairs)
+    for p in ours.parameters():
+        p.grad = None
+    for q in theirs.parameters():
+        q.grad = None
+    x, z = tensors(3, 5, 4)
+    compare(ours, theirs, (x,), (z,), [(x, z)])
+
+
+def test_relu_layer():
+    ours, theirs = paired_modules(
+        "RNN", 4, 6, nonlinearity="relu", num_layers=2, dtype="float64"
+    )
+    x, z = tensors(7, 2, 4)
+    compare(ours, theirs, (x,), (z,), [(x, z)])
+    assert tt.nn.RNN(4, 6, 2, "relu").mode == "RNN_RELU"
+
+
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}])
+def test_projected_lstm(options):
+    ours, theirs = paired_modules("LSTM", 4, 6, proj_size=2, dtype="float64", **options)
+    x, z = tensors(3, 5, 4)
+    layers = options.get("num_layers", 1) * (1 + options.get("bidirectional", False))
+    (h, k), (c, d) = tensors(layers, 5, 2), tensors(layers, 5, 6)
+    compare(ours, theirs, (x, (h, c)), (z, (k, d)), [(x, z), (h, k), (c, d)])
+    compare(ours, theirs, (x,), (z,), [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_unbatched_input(kind, batch_first):
+    ours, theirs = paired_modules(
+        kind, 4, 6, 2, batch_first=batch_first, dtype="float64"
+    )
+    x, z = tensors(5, 4)
+    h, k = states(kind, 2, 6)
+    compare(ours, theirs, (x, h), (z, k), [(x, z)])
+    compare(ours, theirs, (x,), (z,), [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_packed_sequences(kind, bidirectional, ordered):
+    ours, theirs = paired_modules(
+        kind, 4, 6, 2, bidirectional=bidirectional, dtype="float64"
+    )
+    lengths = [5, 3, 3, 1] if ordered else [3, 1, 5, 3]
+    pairs = [tensors(n, 4) for n in lengths]
+    x = tt.nn.utils.rnn.pack_sequence([a for a, _ in pairs], ordered)
+    z = torch.nn.utils.rnn.pack_sequence([b for _, b in pairs], ordered)
+    compare(ours, theirs, (x,), (z,), pairs)
+    h, k = states(kind, 2 * (1 + bidirectional), 4, 6)
+    y, last = ours(x, h)
+    u, final = theirs(z, k)
+    for a, b in zip(flat((y, last)), flat((u, final)), strict=True):
+        close(a, b)
+    assert y.batch_sizes.tolist() == u.batch_sizes.tolist()
+
+
+def test_packed_projection():
+    ours, theirs = paired_modules(
+        "LSTM", 4, 6, proj_size=3, bidirectional=True, dtype="float64"
+    )
+    pairs = [tensors(n, 4) for n in (4, 2)]
+    x = tt.nn.utils.rnn.pack_sequence([a for a, _ in pairs])
+    z = torch.nn.utils.rnn.pack_sequence([b for _, b in pairs])
+    compare(ours, theirs, (x,), (z,), pairs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_derivative_of_the_gradient(kind):
+    ours, theirs = paired_modules(kind, 3, 4, bidirectional=True, dtype="float64")
+    x, z = tensors(4, 2, 3)
+    found = []
+    for module, a, library in ((ours, x, tt), (theirs, z, torch)):
+        y, _ = module(a)
+        wanted = [a, *module.parameters()]
+        grads = library.autograd.grad((y**2).sum(), wanted, create_graph=True)
+        penalty = sum((g * g).sum() for g in grads)
+        found.append(library.autograd.grad(penalty, wanted))
+    for g, h in zip(*found, strict=True):
+        close(g, h, 1e-9)
+
+
+def test_derivative_where_one_input_depends_on_another():
+    # The initial state is a function of the input: its share must not count twice.
+    ours, theirs = paired_modules("GRU", 4, 4, dtype="float64")
+    x, z = tensors(3, 2, 4)
+    found = []
+    for module, a, library in ((ours, x, tt), (theirs, z, torch)):
+        y, _ = module(a, (a[:1] ** 2).contiguous())
+        (g,) = library.autograd.grad((y**3).sum(), a, create_graph=True)
+        found.append(library.autograd.grad((g * g).sum(), a)[0])
+    close(found[0], found[1], 1e-9)
+
+
+def test_gradients_of_the_last_state_alone():
+    ours, theirs = paired_modules("LSTM", 3, 4, dtype="float64")
+    x, z = tensors(4, 2, 3)
+    ours(x)[1][1].sum().backward()
+    theirs(z)[1][1].sum().backward()
+    close(x.grad, z.grad)
+    close(ours.weight_hh_l0.grad, theirs.weight_hh_l0.grad)
+
+
+def test_state_carried_through_time():
+    ours, theirs = paired_modules("GRU", 3, 4, dtype="float64")
+    h = k = None
+    for _ in range(3):
+        x, z = tensors(2, 2, 3)
+        y, h = ours(x, h)
+        u, k = theirs(z, k)
+    h.sum().backward()
+    k.sum().backward()
+    close(ours.weight_hh_l0.grad, theirs.weight_hh_l0.grad)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_float32_and_halves(kind):
+    ours, theirs = paired_modules(kind, 8, 16, 2)
+    z = torch.randn(12, 4, 8)
+    close(ours(copied(z))[0], theirs(z)[0], 2e-6)
+    low = copy.deepcopy(ours).to(tt.bfloat16)
+    y, _ = low(copied(z).to(tt.bfloat16))
+    assert y.dtype == tt.bfloat16
+    close(y.float(), theirs(z)[0], 3e-2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dropout_draws_what_pytorch_draws(kind):
+    ours, theirs = paired_modules(kind, 4, 8, 3, dropout=0.4, dtype="float64")
+    x, z = tensors(6, 5, 4)
+    tt.manual_seed(11)
+    torch.manual_seed(11)
+    compare(ours, theirs, (x,), (z,), [(x, z)])
+    ours.eval()
+    theirs.eval()
+    close(ours(x)[0], theirs(z)[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_same_seed_same_weights(kind):
+    for options in ({}, {"num_layers": 2, "bidirectional": True, "bias": False}):
+        tt.manual_seed(5)
+        torch.manual_seed(5)
+        ours = getattr(tt.nn, kind)(7, 5, **options)
+        theirs = getattr(torch.nn, kind)(7, 5, **options)
+        names = [n for n, _ in theirs.named_parameters()]
+        assert [n for n, _ in ours.named_parameters()] == names
+        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert p.tolist() == q.tolist()
+
+
+def test_memory_of_modified_inputs_is_guarded():
+    ours = tt.nn.RNN(3, 4)
+    y, _ = ours(tt.randn(2, 2, 3))
+    with tt.no_grad():
+        y.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_second_backward_is_refused_and_retained_allowed():
+    ours = tt.nn.LSTM(3, 4)
+    total = ours(tt.randn(2, 2, 3))[0].sum()
+    total.backward(retain_graph=True)
+    first = ours.weight_ih_l0.grad.clone()
+    total.backward()
+    close(ours.weight_ih_l0.grad, 2 * first)
+    with pytest.raises(RuntimeError, match="a second time"):
+        total.backward()
+
+
+def test_weights_of_which_some_are_frozen():
+    ours, theirs = paired_modules("LSTM", 3, 4, dtype="float64")
+    for module in (ours, theirs):
+        module.weight_hh_l0.requires_grad_(False)
+        module.bias_ih_l0.requires_grad_(False)
+    x, z = tensors(4, 2, 3)
+    ours(x)[0].sum().backward()
+    theirs(z)[0].sum().backward()
+    assert ours.weight_hh_l0.grad is None and ours.bias_ih_l0.grad is None
+    close(ours.weight_ih_l0.grad, theirs.weight_ih_l0.grad)
+    close(x.grad, z.grad)
+
+
+# ---- the modules as objects ----
+
+
+def test_names_and_shapes_of_weights():
+    options = {"num_layers": 2, "bidirectional": True, "proj_size": 1}
+    ours, theirs = paired_modules("LSTM", 2, 3, **options)
+    assert [(n, tuple(p.shape)) for n, p in ours.named_parameters()] == [
+        (n, tuple(p.shape)) for n, p in theirs.named_parameters()
+    ]
+    assert [[tuple(p.shape) for p in group] for group in ours.all_weights] == [
+        [tuple(p.shape) for p in group] for group in theirs.all_weights
+    ]
+    assert ours._all_weights == theirs._all_weights
+    assert ours.flatten_parameters() is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LSTM(2, 3, 2, False, True, .5, True, 1)",
+        "RNN(2, 3, 2, 'relu', False, True)",
+        "GRU(2, 3, num_layers=2, dropout=.2, bias=False)",
+        "LSTM(2, 3)",
+        "RNNCell(2, 3, bias=False, nonlinearity='relu')",
+        "LSTMCell(2, 3)",
+        "GRUCell(2, 3, False)",
+    ],
+)
+def test_repr(text):
+    assert repr(eval(f"tt.nn.{text}")) == repr(eval(f"torch.nn.{text}"))
+
+
+def test_replaced_and_copied_weights_are_used():
+    ours = tt.nn.GRU(3, 4)
+    x = tt.randn(5, 2, 3)
+    y = ours(x)[0]
+    for twin in (copy.deepcopy(ours), pickle.loads(pickle.dumps(ours))):
+        close(twin(x)[0], y)
+        with tt.no_grad():
+            twin.weight_ih_l0.zero_()
+        assert not twin(x)[0].equal(y)
+    ours.weight_ih_l0 = tt.nn.Parameter(tt.zeros(12, 3))
+    assert not ours(x)[0].equal(y)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda nn: nn.LSTM(0, 3),
+        lambda nn: nn.LSTM(2.0, 3),
+        lambda nn: nn.LSTM(2, 3.0),
+        lambda nn: nn.LSTM(2, 0),
+        lambda nn: nn.LSTM(2, 3, 0),
+        lambda nn: nn.LSTM(2, 3, dropout=2),
+        lambda nn: nn.LSTM(2, 3, dropout=True),
+        lambda nn: nn.LSTM(2, 3, proj_size=3),
+        lambda nn: nn.LSTM(2, 3, proj_size=-1),
+        lambda nn: nn.GRU(2, 3, proj_size=1),
+        lambda nn: nn.RNN(2, 3, proj_size=1),
+        lambda nn: nn.RNN(2, 3, nonlinearity="x"),
+        lambda nn: nn.RNNBase("x", 2, 3),
+    ],
+)
+def test_constructor_errors(make):
+    equal_errors(lambda: make(tt.nn), lambda: make(torch.nn))
+
+
+def test_dropout_with_one_layer_warns():
+    with pytest.warns(UserWarning, match="got dropout=0.5 and num_layers=1"):
+        tt.nn.LSTM(2, 3, dropout=0.5)
+
+
+def zeros(kind, library, *shape):
+    z = library.zeros(*shape)
+    return (z, z) if kind == "LSTM" else z
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("x", "h"),
+    [
+        ((2,), None),
+        ((4, 5, 3), None),
+        ((4, 3), None),
+        ((4, 5, 2), (1, 4, 3)),
+        ((4, 5, 2), (5, 3)),
+        ((4, 2), (1, 1, 3)),
+        ((4, 5, 2), (2, 5, 3)),
+        ((4, 2), (1, 4)),
+        ((0, 5, 2), None),
+    ],
+)
+def test_errors_of_shapes(kind, x, h):
+    def run(library):
+        module = getattr(library.nn, kind)(2, 3)
+        state = () if h is None else (zeros(kind, library, *h),)
+        module(library.zeros(*x), *state)
+
+    equal_errors(lambda: run(tt), lambda: run(torch))
+
+
+def test_errors_of_dtypes():
+    def words(library):
+        library.nn.GRU(2, 3)(library.zeros(4, 5, 2, dtype=library.float64))
+
+    equal_errors(lambda: words(tt), lambda: words(torch))
+
+
+# ---- cells ----
+
+
+@pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
+@pytest.mark.parametrize("shape", [(5, 4), (4,)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_cells(kind, shape, bias):
+    ours, theirs = paired_modules(kind, 4, 6, bias=bias, dtype="float64")
+    x, z = tensors(*shape)
+    h, k = states(kind.removesuffix("Cell"), *shape[:-1], 6)
+    y, u = ours(x, h), theirs(z, k)
+    for module, result in ((ours, y), (theirs, u)):
+        parts = result if isinstance(result, tuple) else (result,)
+        sum((part**2).sum() for part in parts).backward()
+        assert all(p.grad is not None for p in module.parameters())
+    for a, b in zip(flat((y,)), flat((u,)), strict=True):
+        assert a.shape == b.shape
+        close(a, b)
+    close(x.grad, z.grad)
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        close(p.grad, q.grad)
+    for a, b in zip(flat((ours(x),)), flat((theirs(z),)), strict=True):
+        close(a, b)
+
+
+def test_relu_cell():
+    ours, theirs = paired_modules("RNNCell", 4, 6, nonlinearity="relu", dtype="float64")
+    x, z = tensors(5, 4)
+    close(ours(x), theirs(z))
+
+
+@pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
+@pytest.mark.parametrize(
+    ("x", "h"),
+    [
+        ((2, 2, 2), None),
+        ((4, 3), None),
+        ((4, 2), (3, 3)),
+        ((4, 2), (4, 2)),
+        ((4, 2), (1, 2, 3)),
+        ((2,), (4,)),
+        ((4, 2), (3,)),
+    ],
+)
+def test_errors_of_cells(kind, x, h):
+    def run(library):
+        module = getattr(library.nn, kind)(2, 3)
+        state = () if h is None else (zeros(kind.removesuffix("Cell"), library, *h),)
+        module(library.zeros(*x), *state)
+
+    equal_errors(lambda: run(tt), lambda: run(torch))
+
+
+@pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
+def test_cells_same_seed_same_weights(kind):
+    tt.manual_seed(5)
+    torch.manual_seed(5)
+    ours, theirs = getattr(tt.nn, kind)(7, 5), getattr(torch.nn, kind)(7, 5)
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert p.tolist() == q.tolist()
