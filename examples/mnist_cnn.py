@@ -45,7 +45,7 @@ def digits(train: bool, most: int) -> TensorDataset:
     return TensorDataset(images, source.targets[:most])
 
 
-most = 320 if args.smoke else 10000
+most = 640 if args.smoke else 10000
 train_loader = DataLoader(digits(True, most), batch_size=64, shuffle=True)
 test_loader = DataLoader(digits(False, most), batch_size=250)
 model = Net()
