@@ -217,6 +217,14 @@ class UninitializedBuffer(UninitializedTensorMixin, Buffer):
         made.persistent = persistent
         return made
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedBuffer:
+        if id(self) not in memo:
+            data, kept = self.data, self.persistent
+            memo[id(self)] = type(self)(
+                self.requires_grad, data.device, data.dtype, kept
+            )
+        return memo[id(self)]  # type: ignore[no-any-return]
+
 
 def _rebuild_uninitialized(
     cls: Any, requires_grad: bool, device: Any, dtype: Any
