@@ -318,7 +318,9 @@ class RNNBase(Module):
 def _check_flags(**flags: Any) -> None:
     for name, flag in flags.items():
         if not isinstance(flag, bool):
-            raise TypeError(f"{name} should be of type bool, got: {type(flag).__name__}")
+            raise TypeError(
+                f"{name} should be of type bool, got: {type(flag).__name__}"
+            )
 
 
 def _check_sizes(
