@@ -54,9 +54,7 @@ class Layer(Linear):
     ) -> None:
         if isinstance(activation, Activation):
             activation = activation.value
-        super().__init__(
-            n_input, n_neurons, bias, device, dtype, activation=activation
-        )
+        super().__init__(n_input, n_neurons, bias, device, dtype, activation=activation)
 
     def flush_grads(self) -> None:
         """Forget all gradients: `zero_grad` by another name."""

@@ -349,9 +349,7 @@ def _check_sizes(
         )
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
         if not isinstance(size, int):
-            raise TypeError(
-                f"{name} should be of type int, got: {type(size).__name__}"
-            )
+            raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
     for name, size in (
         ("input_size", input_size),
         ("hidden_size", hidden_size),
