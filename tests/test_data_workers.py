@@ -225,6 +225,11 @@ def test_everything_arrives_as_it_was_sent() -> None:
         if isinstance(got, tt.Tensor) and not got.requires_grad:
             got.zero_()  # it is ours, to write as well
 
+    named = tt.ones(3)
+    named.label = "seven"  # type: ignore[attr-defined]
+    (got,) = data.DataLoader([named], None, num_workers=1)
+    assert got.label == "seven"
+
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_other_start_methods(method: str, tmp_path: Any) -> None:
@@ -283,8 +288,8 @@ def wait_for_end(pids: list[int]) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_workers_end_with_their_iterator() -> None:
-    big = data.TensorDataset(tt.zeros(100, 200_000))
-    for read in (0, 1, 50):
+    big = data.TensorDataset(tt.zeros(40, 200_000))
+    for read in (0, 1, 20):
         iterator = iter(data.DataLoader(big, 2, num_workers=2))
         pids = [w.process.pid for w in iterator._workers]  # type: ignore[attr-defined]
         for _ in range(read):

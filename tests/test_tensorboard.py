@@ -308,7 +308,7 @@ def test_hyperparameters(tmp_path: pathlib.Path) -> None:
     assert metric[1] == 5
     name, content = plugin(experiment[2])
     assert name == "hparams"
-    columns = [fields(c) for c in fields(fields(content)[2][0])[5]]
+    columns = [fields(c) for c in fields(fields(content)[2][0])[4]]
     assert [(c[1][0], c[4][0]) for c in columns] == [
         (b"lr", 3), (b"model", 1), (b"bias", 2)
     ]

@@ -147,9 +147,7 @@ def test_attention_same_seed_same_weights(options):
     theirs = torch.nn.MultiheadAttention(WIDTH, HEADS, **options)
     names = [n for n, _ in theirs.named_parameters()]
     assert [n for n, _ in ours.named_parameters()] == names
-    for name, p, q in zip(
-        names, ours.parameters(), theirs.parameters(), strict=True
-    ):
+    for name, p, q in zip(names, ours.parameters(), theirs.parameters(), strict=True):
         if name.startswith("bias_"):  # normal: within 2 ulp
             close(p, q, 5e-7)
         else:

@@ -258,3 +258,13 @@ def test_view_keeps_the_storage_alive() -> None:
     y = tt.arange(1000, dtype=tt.float64)[500:502]
     junk = [tt.zeros(1000, dtype=tt.float64) for _ in range(10)]
     assert y.tolist() == [500.0, 501.0] and len(junk) == 10
+
+
+def test_padding_of_a_view_begins_where_the_view_does() -> None:
+    x = tt.arange(12.0).view(3, 2, 2).requires_grad_()
+    y = tt.nn.functional.pad(x[1:2], [1, 0, 0, 0], value=9.0)
+    assert y.tolist() == [[[9.0, 4.0, 5.0], [9.0, 6.0, 7.0]]]
+    y = tt.nn.functional.pad(x[2:, :, 1:], [0, 0, -1, 1])
+    assert y.tolist() == [[[11.0], [0.0]]]
+    y.sum().backward()
+    assert x.grad.nonzero().tolist() == [[2, 1, 1]]

@@ -85,7 +85,7 @@ from tinytorch.random import (
 # Imported when first asked for: name -> the module that has it, or "" for a submodule.
 _LATER = {
     "save": "serialization", "load": "serialization",
-    "summary": "summaries",
+    "summary": "summarize",
     **dict.fromkeys(
         ("distributions", "func", "nn", "optim", "serialization", "testing", "utils",
          "vision", "viz"), ""),

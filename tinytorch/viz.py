@@ -13,7 +13,6 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import tinytorch
 from tinytorch._core.tensor import Tensor
 
 __all__ = ["Dot", "label", "make_dot", "render"]

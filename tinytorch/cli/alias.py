@@ -40,7 +40,7 @@ class _Loader(Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Undo what the import system wrote into a module that has been run long ago."""
+        """Undo what the import system wrote into a module that was run long ago."""
         module.__spec__ = self.spec
         module.__loader__ = self.loader
 

@@ -88,7 +88,7 @@ class Run:
         self.test_images, self.test_labels = _digits(options, False)
         self.train_batches = DataLoader(
             TensorDataset(images, labels), batch_size=options.batch_size, shuffle=True)
-        self.test_count = len(self.test_labels)
+        self.count, self.test_count = len(labels), len(self.test_labels)
         self.epoch = 0
         self.history: list[tuple[float, float]] = []
         if options.resume:
@@ -97,8 +97,7 @@ class Run:
     def summary(self) -> str:
         """Return one line about what is trained."""
         parameters = sum(p.numel() for p in self.model.parameters())
-        count = len(self.train_batches.dataset)
-        return (f"{self.kind} of {parameters:,} parameters on {count:,} digits, "
+        return (f"{self.kind} of {parameters:,} parameters on {self.count:,} digits, "
                 f"{self.name}, on {self.device}")
 
     def train(self, batches: Iterable[Any]) -> float:
@@ -126,7 +125,8 @@ class Run:
 
     def test(self) -> float:
         """Return the share of test digits that are read rightly; note it."""
-        accuracy = (self._guesses() == self.test_labels).float().mean().item()
+        right = self._guesses() == self.test_labels
+        accuracy = float(right.float().mean().item())
         self.history.append((self._loss, accuracy))
         return accuracy
 
@@ -134,7 +134,7 @@ class Run:
         """Return all test digits that are read wrongly."""
         guesses = self._guesses()
         wrong = (guesses != self.test_labels).nonzero().flatten().tolist()
-        pixels = self.test_images.mul(DEVIATION).add(MEAN).mul(255).round().clamp(0, 255)
+        pixels = self.test_images.mul(DEVIATION).add(MEAN).mul(255).round()
         return [Wrong(pixels[i, 0].int().tolist(), self.test_labels[i].item(),
                       guesses[i].item()) for i in wrong]
 
@@ -152,8 +152,8 @@ class Run:
         """Go on from a file of `save`."""
         state = load(path, map_location=self.device)
         if state.get("kind") != self.kind:
-            raise ValueError(f"{path} has the state of model {state.get('kind')!r}, not "
-                             f"of {self.kind!r}")
+            raise ValueError(f"{path} has the state of model {state.get('kind')!r}, "
+                             f"not of {self.kind!r}")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.history = state["epoch"], state["history"]
@@ -184,7 +184,7 @@ def plot(path: str, history: list[tuple[float, float]], wrong: list[Wrong]) -> N
     """Draw loss, accuracy and wrong digits into a file."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 6), layout="constrained")
+    figure: Any = Figure(figsize=(9, 6), layout="constrained")
     above, below = figure.subfigures(2, 1)
     epochs = range(1, len(history) + 1)
     left, right = above.subplots(1, 2)
@@ -192,7 +192,8 @@ def plot(path: str, history: list[tuple[float, float]], wrong: list[Wrong]) -> N
     left.set(xlabel="epoch", ylabel="training loss")
     right.plot(epochs, [100 * accuracy for _, accuracy in history], marker="o")
     right.set(xlabel="epoch", ylabel="test accuracy (%)")
-    for axes, digit in zip(below.subplots(2, 6).flat, [*wrong, *[None] * 12]):
+    places: Any = below.subplots(2, 6)
+    for axes, digit in zip(places.flat, [*wrong, *[None] * 12], strict=False):
         axes.axis("off")
         if digit is not None:
             axes.imshow(digit.pixels, cmap="gray_r", vmin=0, vmax=255)

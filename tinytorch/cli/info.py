@@ -32,7 +32,8 @@ def facts() -> dict[str, str]:
     """Return what the program prints, by name."""
     threads = tinytorch.get_num_threads()
     return {
-        "tinytorch": f"{tinytorch.__version__} in {os.path.dirname(tinytorch.__file__)}",
+        "tinytorch": f"{tinytorch.__version__} in "
+                     f"{os.path.dirname(tinytorch.__file__)}",
         "Python": f"{platform.python_version()} ({platform.python_implementation()}, "
                   f"{platform.system()} {platform.machine()})",
         "NumPy": _version("numpy"),
@@ -82,7 +83,8 @@ def _processor() -> str:
 
 
 _LEVELS = (
-    ("AVX-512 (x86-64-v4)", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
+    ("AVX-512 (x86-64-v4)",
+     {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
     ("AVX2 with FMA (x86-64-v3)", {"avx2", "fma", "bmi1", "bmi2", "f16c", "movbe"}),
 )
 

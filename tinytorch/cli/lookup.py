@@ -1,7 +1,7 @@
-"""Names of PyTorch that a program uses and tinytorch does not have, found by reading it.
+"""Names of PyTorch's that a program uses and tinytorch does not have.
 
-Every dotted name that begins with an import of ``torch`` or ``torchvision`` is looked up
-in tinytorch: ``torch.fft.rfft``, ``nn.Linear``, ``from torch.utils.data import X``.
+The program is read, not run.  Every dotted name that begins with an import of ``torch``
+or ``torchvision`` is looked up in tinytorch: ``torch.fft.rfft``, ``nn.Linear``.
 What depends on values, such as the methods of a tensor, cannot be seen this way.
 """
 
@@ -93,7 +93,7 @@ class _Reader:
         module = node.module or ""
         if node.level or real_name(module) is None:
             self.others.append(module)
-            self.others += [f"{module}.{alias.name}".lstrip(".") for alias in node.names]
+            self.others += [f"{module}.{name.name}".lstrip(".") for name in node.names]
             return
         if self._look_up(module, node.lineno):
             for alias in node.names:

@@ -92,7 +92,7 @@ def progress(loader: Any, epoch: int, quiet: bool) -> Any:
     if quiet:
         return loader
     try:
-        from tqdm import tqdm
+        from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
         return _lines(loader, epoch)
     return tqdm(loader, desc=f"epoch {epoch}", leave=False, disable=None)

@@ -57,8 +57,8 @@ def recurrent(
         outputs = []
         for k in range(layer * directions, (layer + 1) * directions):
             y, h, c = _recurrent_layer(
-                mode, x, sizes, k % directions == 1, h0[k], c0[k],
-                weights[k * per_pass : (k + 1) * per_pass], biased,
+                mode, x, weights[k * per_pass : (k + 1) * per_pass], biased,
+                k % directions == 1, sizes, h0[k], c0[k],
             )  # fmt: skip
             outputs.append(y)
             last_h.append(h)
@@ -75,7 +75,7 @@ def recurrent(
 def cell(
     mode: str,
     x: Tensor,
-    h: Tensor,
+    h: Tensor | None,
     c: Tensor | None,
     w_ih: Tensor,
     w_hh: Tensor,
@@ -86,22 +86,19 @@ def cell(
 
     Args:
         x: (batch, features), or (features).
-        h, c: (batch, n), or (n).
+        h, c: (batch, n), or (n); zeros unless given.
     """
     if x.dim() == 1:
-        pair = cell(
-            mode, unsqueeze(x, 0), unsqueeze(h, 0),
-            None if c is None else unsqueeze(c, 0), w_ih, w_hh, b_ih, b_hh,
-        )  # fmt: skip
-        return squeeze(pair[0], 0), None if pair[1] is None else squeeze(pair[1], 0)
+        h, c = (None if t is None else unsqueeze(t, 0) for t in (h, c))
+        y, c = cell(mode, unsqueeze(x, 0), h, c, w_ih, w_hh, b_ih, b_hh)
+        return squeeze(y, 0), None if c is None else squeeze(c, 0)
     if x.dtype in _HALVES:
-        wide = [
-            None if t is None else t.to(float32)
-            for t in (h, c, w_ih, w_hh, b_ih, b_hh)
-        ]
-        y, c = _recurrent_cell(mode, x.to(float32), *wide)
+        tensors = (x, w_ih, w_hh, b_ih, b_hh, h, c)
+        y, c = _recurrent_cell(
+            mode, *(None if t is None else t.to(float32) for t in tensors)
+        )
         return y.to(x.dtype), None if c is None else c.to(x.dtype)
     made: tuple[Tensor, Tensor | None] = _recurrent_cell(
-        mode, x, h, c, w_ih, w_hh, b_ih, b_hh
+        mode, x, w_ih, w_hh, b_ih, b_hh, h, c
     )
     return made

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from tinytorch.nn import functional, modules, parameter
-from tinytorch.nn.modules import *
+from tinytorch.nn import functional, init, modules, parameter, utils
+from tinytorch.nn.modules import *  # noqa: F403
 from tinytorch.nn.parameter import (
     Buffer,
     Parameter,
     UninitializedBuffer,
     UninitializedParameter,
 )
+from tinytorch.nn.simple import MLP, Activation, Layer, Neuron
 
 __all__ = [
+    "Activation",
     "Buffer",
+    "Layer",
+    "MLP",
+    "Neuron",
     "Parameter",
     "UninitializedBuffer",
     "UninitializedParameter",
     "functional",
+    "init",
+    "utils",
     *modules.__all__,
 ]

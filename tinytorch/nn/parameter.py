@@ -76,10 +76,40 @@ class UninitializedTensorMixin:
     cls_to_become: type[Any]
     data: Any
     ALLOWED = frozenset(
-        """cls_to_become materialize data device dtype layout grad grad_fn requires_grad
-        requires_grad_ is_leaf is_meta is_cuda is_cpu is_floating_point is_complex
-        _is_param copy_ to cpu cuda float double half bfloat16 type share_memory_ shape
-        persistent new_empty new_tensor _repr""".split()
+        {
+            "cls_to_become",
+            "materialize",
+            "data",
+            "device",
+            "dtype",
+            "layout",
+            "grad",
+            "grad_fn",
+            "requires_grad",
+            "requires_grad_",
+            "is_leaf",
+            "is_meta",
+            "is_cuda",
+            "is_cpu",
+            "is_floating_point",
+            "is_complex",
+            "_is_param",
+            "copy_",
+            "to",
+            "cpu",
+            "cuda",
+            "float",
+            "double",
+            "half",
+            "bfloat16",
+            "type",
+            "share_memory_",
+            "shape",
+            "persistent",
+            "new_empty",
+            "new_tensor",
+            "_repr",
+        }
     )
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
@@ -93,17 +123,18 @@ class UninitializedTensorMixin:
     def shape(self) -> Any:
         """Refuse: there is none yet."""
         raise RuntimeError(
-            "Can't access the shape of an uninitialized parameter or buffer. This error "
-            "usually happens in `load_state_dict` when trying to load an uninitialized "
-            "parameter into an initialized one. Call `forward` to initialize the "
-            "parameters before accessing their attributes."
+            "Can't access the shape of an uninitialized parameter or buffer. This "
+            "error usually happens in `load_state_dict` when trying to load an "
+            "uninitialized parameter into an initialized one. Call `forward` to "
+            "initialize the parameters before accessing their attributes."
         )
 
     def share_memory_(self) -> Any:
         """Refuse: there is no memory yet."""
         raise RuntimeError(
-            "Can't share memory on an uninitialized parameter or buffer. Call `forward` "
-            "to initialize the parameters before calling `module.share_memory()`."
+            "Can't share memory on an uninitialized parameter or buffer. Call "
+            "`forward` to initialize the parameters before calling "
+            "`module.share_memory()`."
         )
 
     def __getattribute__(self, name: str) -> Any:
@@ -126,8 +157,8 @@ class UninitializedTensorMixin:
 
 def _uninitialized(name: str) -> ValueError:
     return ValueError(
-        f"Attempted to use an uninitialized parameter in {name}. This error happens when "
-        "you are using a `LazyModule` or explicitly manipulating "
+        f"Attempted to use an uninitialized parameter in {name}. This error happens "
+        "when you are using a `LazyModule` or explicitly manipulating "
         "`torch.nn.parameter.UninitializedParameter` objects. When using LazyModules "
         "Call `forward` with a dummy batch to initialize the parameters before calling "
         "torch functions"
@@ -172,7 +203,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 class UninitializedBuffer(UninitializedTensorMixin, Buffer):
     """A buffer whose shape is not known before the first call of its module."""
 
-    cls_to_become = Tensor
+    cls_to_become = Buffer  # the class of a compiled type cannot be assigned
 
     def __new__(
         cls,
@@ -185,6 +216,14 @@ class UninitializedBuffer(UninitializedTensorMixin, Buffer):
         made: UninitializedBuffer = Tensor._make_subclass(cls, data, requires_grad)
         made.persistent = persistent
         return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedBuffer:
+        if id(self) not in memo:
+            data, kept = self.data, self.persistent
+            memo[id(self)] = type(self)(
+                self.requires_grad, data.device, data.dtype, kept
+            )
+        return memo[id(self)]  # type: ignore[no-any-return]
 
 
 def _rebuild_uninitialized(

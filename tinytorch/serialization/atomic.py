@@ -1,8 +1,8 @@
 """Files that are replaced as a whole or not at all.
 
 The content goes to a temporary file beside the target, which takes the target's name
-once it is on the disk.  Whenever the process or the machine stops, the target is the old
-file or the new one.
+once it is on the disk.  Whenever the process or the machine stops, the target is the
+old file or the new one.
 """
 
 from __future__ import annotations

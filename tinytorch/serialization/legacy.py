@@ -84,7 +84,8 @@ class _Storages:
             (numel,) = unpack_from("<q", content, at)
             if numel * itemsize != nbytes:
                 raise RuntimeError(
-                    f"storage has wrong size: expected {nbytes // itemsize} got {numel}")
+                    f"storage has wrong size: expected {nbytes // itemsize} got "
+                    f"{numel}")
             memoryview(own._bytes)[:] = memoryview(content)[at + 8:at + 8 + nbytes]
             at += 8 + nbytes
             if restored is not own and restored.device.type != "meta":
@@ -166,7 +167,8 @@ def write(
         pickle.dump(value, file, protocol=protocol)
     storages = _LegacyStorages()
     pickler(file, protocol, storages).dump(obj)
-    pickle.dump([str(key) for key in range(len(storages.held))], file, protocol=protocol)
+    keys = [str(key) for key in range(len(storages.held))]
+    pickle.dump(keys, file, protocol=protocol)
     for storage in storages.held:
         dtype = storages.dtypes.get(identity(storage._bytes), uint8)
         file.write(pack("<q", storage.nbytes() // dtype.itemsize))

@@ -82,7 +82,8 @@ def _meta_tag(storage: UntypedStorage) -> str | None:
 def _meta_restore(storage: UntypedStorage, location: str) -> UntypedStorage | None:
     if location != "meta":
         return None
-    return _wrap(tinytorch.empty(storage.nbytes(), dtype=tinytorch.uint8, device="meta"))
+    return _wrap(tinytorch.empty(
+        storage.nbytes(), dtype=tinytorch.uint8, device="meta"))
 
 
 register_package(10, _cpu_tag, _cpu_restore)
@@ -107,7 +108,7 @@ def restorer(map_location: Any) -> Restore:
     def restore(storage: UntypedStorage, location: str) -> UntypedStorage:
         result = map_location(storage, location)
         if result is None:
-            return default_restore_location(storage, location)  # type: ignore[no-any-return]
+            result = default_restore_location(storage, location)
         if isinstance(result, TypedStorage):
             return result.untyped()
         if not isinstance(result, UntypedStorage):

@@ -124,7 +124,8 @@ def find(module: str, name: str) -> Any:
         except (ImportError, AttributeError):
             continue
         return found
-    raise AttributeError(f"the file needs {module}.{name}, which tinytorch does not have")
+    raise AttributeError(
+        f"the file needs {module}.{name}, which tinytorch does not have")
 
 
 def storage_reference(reference: Any) -> tuple[Any, str, str, int]:

@@ -31,18 +31,19 @@ class Storages:
     def reference(self, value: Any) -> tuple[Any, ...] | None:
         """Return what the pickle has in place of a storage; None for all else."""
         if isinstance(value, TypedStorage):
-            storage, kind = value.untyped(), STORAGE_NAMES[value.dtype]
+            storage = value.untyped()
+            kind: Any = STORAGE_NAMES[value.dtype]
             numel = value.size()
         elif isinstance(value, UntypedStorage):
             storage, kind, numel = value, UntypedStorage, value.nbytes()
         else:
             return None
         own = identity(storage._bytes)
-        if isinstance(kind, StorageType) and storage.nbytes():
-            if self.dtypes.setdefault(own, kind.dtype) is not kind.dtype:
-                raise RuntimeError(
-                    "Cannot save multiple tensors or storages that view the same data "
-                    "as different types")
+        if (isinstance(kind, StorageType) and storage.nbytes()
+                and self.dtypes.setdefault(own, kind.dtype) is not kind.dtype):
+            raise RuntimeError(
+                "Cannot save multiple tensors or storages that view the same data as "
+                "different types")
         if own not in self.keys:
             self.keys[own] = self.new_key(storage)
             self.held.append(storage)
@@ -74,7 +75,7 @@ def _reduce_tensor(x: Tensor) -> Any:
             "pickle protocol; use detach() first")
     state = _attributes(x)
     if isinstance(x, Parameter):
-        args = (x.data, x.requires_grad, OrderedDict())
+        args: tuple[Any, ...] = (x.data, x.requires_grad, OrderedDict())
         if state:
             return rebuild.parameter_with_state, (*args, state)
         return rebuild.parameter, args
@@ -155,18 +156,41 @@ def pickler_class(pickle_module: Any = pickle) -> Any:
             return reduced
 
     if issubclass(base, pickle._Pickler):
-        Pickler.save_global = _save_global
+        Pickler.save_global = _save_global  # type: ignore[attr-defined]
         Pickler.dispatch = {
             kind: _save_global if save is pickle._Pickler.save_global else save
             for kind, save in base.dispatch.items()
         }
+    if base is pickle._Pickler:
+        Pickler.save = _save
     _classes[pickle_module] = Pickler
     return Pickler
 
 
+_PLAIN: dict[type, Any] = {
+    kind: pickle._Pickler.dispatch[kind]  # type: ignore[attr-defined]
+    for kind in (type(None), bool, int, float, str, bytes, tuple, list, dict)
+}
+_save_any: Any = pickle._Pickler.save  # type: ignore[attr-defined]
+
+
+def _save(self: Any, obj: Any, save_persistent_id: bool = True) -> None:
+    """Write an object; what is plain is neither a storage nor reduced."""
+    step = _PLAIN.get(type(obj))
+    if step is None:
+        _save_any(self, obj, save_persistent_id)
+        return
+    self.framer.commit_frame()
+    known = self.memo.get(id(obj))
+    if known is None:
+        step(self, obj)
+    else:
+        self.write(self.get(known[0]))
+
+
 def _save_global(self: Any, obj: Any, name: str | None = None) -> None:
     """Write the name of a class, a function or a constant: PyTorch's if it has it."""
-    found = torch_name(obj, name or getattr(obj, "__qualname__", ""))
+    found = torch_name(obj, name or str(getattr(obj, "__qualname__", "")))
     if found is None:
         pickle._Pickler.save_global(self, obj, name)  # type: ignore[attr-defined]
         return

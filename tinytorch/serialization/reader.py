@@ -32,8 +32,8 @@ __all__ = ["load"]
 
 _ADVICE = (
     "Weights only load failed. The file holds more than tensors, numbers, strings and "
-    "containers of them, or it is damaged. With `weights_only=False` a file can run any "
-    "code: do that only if you trust its source.\n\tWeightsUnpickler error: ")
+    "containers of them, or it is damaged. With `weights_only=False` a file can run "
+    "any code: do that only if you trust its source.\n\tWeightsUnpickler error: ")
 
 
 def load(
@@ -99,9 +99,9 @@ def _checked_file(f: Any) -> IO[bytes]:
     for method in ("seek", "tell", "read"):
         if not hasattr(f, method):
             raise AttributeError(
-                f"'{type(f).__name__}' object has no attribute '{method}'. You can only "
-                "torch.load from a file that is seekable. Please pre-load the data into "
-                "a buffer like io.BytesIO and try to load from it instead.")
+                f"'{type(f).__name__}' object has no attribute '{method}'. You can "
+                "only torch.load from a file that is seekable. Please pre-load the "
+                "data into a buffer like io.BytesIO and try to load from it instead.")
     return f  # type: ignore[no-any-return]
 
 
@@ -148,7 +148,8 @@ class _Loader:
     """Gives an unpickler the storages that it asks for, each read once."""
 
     def __init__(
-        self, archive: Archive, restore: Restore, mapped: MemoryMap | None, to_meta: bool
+        self, archive: Archive, restore: Restore, mapped: MemoryMap | None,
+        to_meta: bool,
     ) -> None:
         self.archive = archive
         self.restore = restore
@@ -200,8 +201,8 @@ def _load_archive(
     mapped: bool, map_location: Any,
 ) -> Any:
     if "constants.pkl" in archive:
-        raise RuntimeError("the file is a TorchScript program, which tinytorch does not "
-                           "run; save its state_dict() with PyTorch")
+        raise RuntimeError("the file is a TorchScript program, which tinytorch does "
+                           "not run; save its state_dict() with PyTorch")
     memory = None
     if mapped:
         memory = MemoryMap(archive.source.file.fileno(), 0,
@@ -211,7 +212,9 @@ def _load_archive(
     return unpickle(archive.read("data.pkl"), loader.persistent_load, arguments)
 
 
-def get_unsafe_globals_in_checkpoint(f: str | os.PathLike[str] | IO[bytes]) -> list[str]:
+def get_unsafe_globals_in_checkpoint(
+    f: str | os.PathLike[str] | IO[bytes],
+) -> list[str]:
     """Return the full names of what a file needs and plain data may not have.
 
     Nothing is called; what `add_safe_globals` allows is not in the list.

@@ -136,11 +136,8 @@ def meta_tensor(dtype: Any, size: Any, stride: Any, requires_grad: Any) -> Tenso
 
 def _set_attributes(made: Tensor, state: Any) -> None:
     """Hang attributes on a tensor; none may take the place of one of the class."""
-    if isinstance(state, tuple) and len(state) == 2:  # of __dict__, of __slots__
-        parts = state
-    else:
-        parts = (state,)
-    for part in parts:
+    pair = isinstance(state, tuple) and len(state) == 2  # of __dict__, of __slots__
+    for part in state if pair else (state,):
         if part is None:
             continue
         if not isinstance(part, dict):
@@ -184,7 +181,7 @@ def from_type(func: Any, new_type: Any, args: Any, state: Any) -> Tensor:
         made = Buffer(made, persistent=state.pop("persistent", True) is True)
     elif type(made) is not new_type:
         made = Tensor._make_subclass(new_type, made, made.requires_grad)
-    own_way = getattr(type(made), "__setstate__", None)
+    own_way: Any = getattr(type(made), "__setstate__", None)
     if own_way is not getattr(Tensor, "__setstate__", None):
         own_way(made, state)
     else:
@@ -195,5 +192,6 @@ def from_type(func: Any, new_type: Any, args: Any, state: Any) -> Tensor:
 def get_layout(name: Any) -> types.layout:
     """Return the layout of that name."""
     if name != "torch.strided":
-        raise RuntimeError(f"the file needs {name!r:.80}, which tinytorch does not have")
+        raise RuntimeError(
+            f"the file needs {name!r:.80}, which tinytorch does not have")
     return types.strided

@@ -17,7 +17,7 @@ from struct import Struct
 from typing import Any
 
 from tinytorch._core.tensor import Tensor
-from tinytorch._core.types import Size, device, dtype
+from tinytorch._core.types import Size, device
 from tinytorch.nn.parameter import Parameter
 from tinytorch.serialization import constructors
 from tinytorch.serialization.names import KNOWN

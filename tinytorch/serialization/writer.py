@@ -50,7 +50,8 @@ def save(
             write(obj, file, pickler, pickle_protocol, name or "archive",
                   not _disable_byteorder_record)
     elif hasattr(f, "write"):
-        write(obj, f, pickler, pickle_protocol, "archive", not _disable_byteorder_record)
+        write(obj, f, pickler, pickle_protocol, "archive",
+              not _disable_byteorder_record)
     else:
         raise AttributeError(
             "expected 'f' to be string, path, or a file-like object with a 'write' "

@@ -51,7 +51,7 @@ class Source:
         while done < len(memory):
             part = memory[done:done + _CHUNK]
             if self.readinto is not None:
-                n = self.readinto(part)
+                n = int(self.readinto(part))
             else:
                 content = self.file.read(len(part))
                 n = len(content)
@@ -71,8 +71,8 @@ class _Record(NamedTuple):
 
 
 def _failed(reason: str) -> str:
-    return (f"PytorchStreamReader failed reading zip archive: {reason}. Your checkpoint "
-            "file is corrupted, or not what PyTorch or tinytorch writes.")
+    return (f"PytorchStreamReader failed reading zip archive: {reason}. Your "
+            "checkpoint file is corrupted, or not what PyTorch or tinytorch writes.")
 
 
 class Archive:

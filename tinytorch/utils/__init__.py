@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-_MODULES = ("checkpoint", "data", "npz", "resume", "safetensors")
+_MODULES = (
+    "checkpoint", "data", "npz", "progress", "reporting", "resume", "safetensors",
+    "tensorboard",
+)
 __all__ = [*_MODULES]
 
 

@@ -1,4 +1,4 @@
-"""Tensors in NumPy's ``.npz`` files, for exchange with programs that know no PyTorch."""
+"""Tensors in NumPy's ``.npz`` files, for programs that know no PyTorch."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def save_npz(
                 write_array(record, x.detach().cpu().numpy(), allow_pickle=False)
 
 
-def load_npz(filename: str | os.PathLike[str], device: Any = "cpu") -> dict[str, Tensor]:
+def load_npz(
+    filename: str | os.PathLike[str], device: Any = "cpu"
+) -> dict[str, Tensor]:
     """Return the arrays of a file as tensors; pickled objects are refused."""
     import numpy as np
 

@@ -1,8 +1,8 @@
 """The safetensors format: named tensors in a file that cannot hold anything else.
 
 A file is the length of a header, the header (JSON: dtype, shape and place of each
-tensor) and the bytes.  Files are accepted as the `safetensors` package accepts them, and
-written byte for byte as it writes them; the package itself is not needed.
+tensor) and the bytes.  Files are accepted as the `safetensors` package accepts them,
+and written byte for byte as it writes them; the package itself is not needed.
 """
 
 from __future__ import annotations
@@ -316,7 +316,7 @@ class safe_open:
         if framework not in ("pt", "torch", "pytorch", "tinytorch"):
             raise SafetensorError(f"framework {framework} is invalid")
         self._device = device
-        self._file = open(filename, "rb")  # noqa: SIM115: closed by __exit__
+        self._file = open(filename, "rb")  # noqa: SIM115 (closed by __exit__)
         try:
             self._source = Source(self._file)
             self._header = _Header(self._source)
@@ -379,7 +379,8 @@ class _Slice:
     def __getitem__(self, key: Any) -> Tensor:
         nbytes = self._entry.end - self._entry.start
         if not nbytes:
-            return empty(self._entry.shape, dtype=self._dtype)[key]  # type: ignore[no-any-return]
+            whole: Tensor = empty(self._entry.shape, dtype=self._dtype)
+            return whole[key]  # type: ignore[no-any-return]
         memory = mmap(self._file.fileno(), 0, access=ACCESS_COPY)
         raw = frombuffer(memory, dtype=tinytorch.uint8, count=nbytes,
                          offset=self._start)

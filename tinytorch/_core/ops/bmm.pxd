@@ -25,6 +25,6 @@ cdef int product_code(int code) noexcept nogil
 # The broadcast of all dimensions but the last two; returns how many there are.
 cdef int batch_shape(Tensor a, Tensor b, int64_t* shape) except -1
 
-# v[0] = alpha v[1] @ v[2] + beta v[0]: the same for operands that are pieces of tensors,
-# rows or columns first.
+# v[0] = alpha v[1] @ v[2] + beta v[0]: the same for operands that are pieces of
+# tensors, rows or columns first.
 cdef int multiply_views(View* v, double alpha, double beta, int device) except -1

@@ -103,8 +103,9 @@ cdef int copy_middle(Tensor y, Tensor x, int n, const int64_t* pads) except -1:
         sizes[d] += min(pads[k], 0) + min(pads[k + 1], 0)
         to += max(pads[k], 0) * y.strides[d]
         from_ += max(-pads[k], 0) * x.strides[d]
-    copy_into(view(y, y.rank, sizes, y.strides, to * itemsize[y.code]),
-              view(x, x.rank, sizes, x.strides, from_ * itemsize[x.code]))
+    copy_into(view(y, y.rank, sizes, y.strides, y.offset + to * itemsize[y.code]),
+              view(x, x.rank, sizes, x.strides,
+                   x.offset + from_ * itemsize[x.code]))
     return 0
 
 

@@ -13,7 +13,7 @@ from tinytorch._core.autograd cimport (
     save_output, saved, send, swap_grad_mode, wants)
 from tinytorch._core.engine import run_backward
 from tinytorch._core.executor cimport (
-    Driver, Kernel, KernelCall, Scalar, View, copy_new, fill_new, register_kernel, run,
+    Driver, Kernel, KernelCall, View, copy_new, fill_new, register_kernel, run,
     tt_parallel_for)
 from tinytorch._core.ops.arithmetic cimport c_add
 from tinytorch._core.ops.bmm cimport multiply_views
@@ -282,7 +282,8 @@ cdef int recurrent_backward(Node node, Tensor gy) except -1:
     over all steps: gates' with the inputs, and with the states before the step."""
     if grad_mode():
         return backward_by_composition(node, gy)
-    cdef Tensor x = saved(node, X), w = contiguous(saved(node, W_HH)), y = saved(node, 3)
+    cdef Tensor x = saved(node, X), w = contiguous(saved(node, W_HH))
+    cdef Tensor y = saved(node, 3)
     cdef Tensor gates, old_h, extra, gh, gc = None, gx, gs
     cdef Steps steps
     cdef Calls calls
@@ -387,8 +388,9 @@ cdef int backward_by_composition(Node node, Tensor gy) except -1:
 cdef dict kinds = {"LSTM": LSTM, "GRU": GRU, "RNN_TANH": RNN_TANH, "RNN_RELU": RNN_RELU}
 
 
-def _recurrent_layer(str mode not None, Tensor x not None, sizes, bint reverse,
-                     Tensor h0, Tensor c0, weights not None, bint biased):
+def _recurrent_layer(str mode not None, Tensor x not None, weights not None,
+                     bint biased, bint reverse, sizes=None, Tensor h0=None,
+                     Tensor c0=None):
     """Return outputs, last state and last cell of one layer in one direction.
 
     Args:
@@ -420,10 +422,13 @@ def _recurrent_layer(str mode not None, Tensor x not None, sizes, bint reverse,
     return y, h, c
 
 
-def _recurrent_cell(str mode not None, Tensor x not None, Tensor h not None, Tensor c,
-                    Tensor w_ih not None, Tensor w_hh not None, Tensor b_ih,
-                    Tensor b_hh):
-    """Return state and cell of (batch, n) after one step; no cell but for an LSTM."""
+def _recurrent_cell(str mode not None, Tensor x not None, Tensor w_ih not None,
+                    Tensor w_hh not None, Tensor b_ih=None, Tensor b_hh=None,
+                    Tensor h=None, Tensor c=None):
+    """Return state and cell of (batch, n) after one step; no cell but for an LSTM.
+
+    State and cell are zero unless given.
+    """
     cdef Steps steps = Steps.__new__(Steps)
     steps.kind = kinds[mode]
     steps.count = 1

@@ -85,6 +85,7 @@ from tinytorch.nn.modules.instancenorm import (
     LazyInstanceNorm2d,
     LazyInstanceNorm3d,
 )
+from tinytorch.nn.modules.lazy import LazyModuleMixin
 from tinytorch.nn.modules.linear import Bilinear, Identity, LazyLinear, Linear
 from tinytorch.nn.modules.linear_cross_entropy_options import (
     LinearCrossEntropyOptions,

@@ -146,7 +146,7 @@ def _through_node(
     node = next((x.grad_fn for x in led if x.grad_fn is not None), None)
     if node is None:
         raise RuntimeError(
-            "Error while setting up backward hooks: no output of the identity has a node"
+            "Error while setting up backward hooks: an identity without a node"
         )
     register(node)
     new = list(values)

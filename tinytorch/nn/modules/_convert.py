@@ -93,7 +93,7 @@ class Conversions:
         return self
 
     def to(self: M, *args: Any, **kwargs: Any) -> M:
-        """Convert parameters and buffers: ``to(device)``, ``to(dtype)``, ``to(tensor)``.
+        """Convert all: ``to(device)``, ``to(dtype)``, ``to(device, dtype)``, ``to(x)``.
 
         Only floating-point ones change their dtype; `memory_format` is for those of
         four or five dimensions.

@@ -1,8 +1,8 @@
 """Hooks of modules: where they are kept and how a call runs through them.
 
-A table of hooks exists in a module from the first time somebody asks for it.  Asking for
-a table that a call must look at sets the module's ``_hooked``, or for the tables of all
-modules ``WATCHED``; a call looks at these two alone and else goes straight to ``forward``.
+A table of hooks exists in a module from the first time somebody asks for it.  Asking
+for one that a call must look at sets the module's ``_hooked``; what is registered for
+all modules sets ``watched``.  Where neither is set a call goes straight to ``forward``.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _Global:
         self.module: Table = OrderedDict()
 
     def registered(self, kind: str, module: Any, name: str, value: Any) -> Any:
-        """Show what `module` registers to the hooks of this kind; they may replace it."""
+        """Show what `module` registers to this kind's hooks; they may replace it."""
         for hook in getattr(self, kind).values():
             answer = hook(module, name, value)
             if answer is not None:
@@ -111,8 +111,8 @@ class Hooks:
         """Call ``hook(module, args)`` before `forward`; it may return other arguments.
 
         Args:
-            hook: with `with_kwargs` it gets ``(module, args, kwargs)`` and returns None or
-                both.
+            hook: with `with_kwargs` it gets ``(module, args, kwargs)`` and returns
+                None or both.
             prepend: put it before those registered earlier.
             with_kwargs: whether the hook sees keyword arguments.
         """
@@ -264,9 +264,9 @@ class Hooks:
                 hook(self, args, *extra, None)
             except Exception as error:
                 warnings.warn(
-                    f"{where} forward hook with ``always_call=True`` raised an exception "
-                    "that was silenced as another error was raised in forward: "
-                    f"{error}",
+                    f"{where} forward hook with ``always_call=True`` raised an "
+                    "exception that was silenced as another error was raised "
+                    f"in forward: {error}",
                     stacklevel=3,
                 )
 

@@ -54,15 +54,17 @@ class StateDict:
     _load_state_dict_post_hooks = HookTable()
 
     def get_extra_state(self) -> Any:
-        """Return what the state dict shall hold beside tensors; override to use it."""
+        """Return what a state dict shall hold beside tensors; override to use it."""
         raise RuntimeError(
-            "Reached a code path in Module.get_extra_state() that should never be called."
+            "Reached a code path in Module.get_extra_state() that should never be "
+            "called."
         )
 
     def set_extra_state(self, state: Any) -> None:
         """Take back what `get_extra_state` returned; override to use it."""
         raise RuntimeError(
-            "Reached a code path in Module.set_extra_state() that should never be called."
+            "Reached a code path in Module.set_extra_state() that should never be "
+            "called."
         )
 
     def _overrides(self, name: str) -> bool:
@@ -158,8 +160,8 @@ class StateDict:
         """As `register_state_dict_post_hook`, but the hook may return another dict."""
         if getattr(hook, "_from_public_api", False):
             raise RuntimeError(
-                "Cannot register the same function as the state dict post hook that was "
-                "previously registered via register_state_dict_post_hook"
+                "Cannot register the same function as the state dict post hook that "
+                "was previously registered via register_state_dict_post_hook"
             )
         return self._register("_state_dict_hooks", hook)
 

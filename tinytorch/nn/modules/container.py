@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, TypeVar
 
 from tinytorch._core.tensor import Tensor
@@ -32,8 +32,8 @@ class Container(Module):
 
         super().__init__()
         warnings.warn(
-            "nn.Container is deprecated. All of it's functionality is now implemented in "
-            "nn.Module. Subclass that instead.",
+            "nn.Container is deprecated. All of it's functionality is now implemented "
+            "in nn.Module. Subclass that instead.",
             FutureWarning,
             stacklevel=2,
         )
@@ -501,7 +501,7 @@ class ParameterDict(Module):
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value under a name, or `default`."""
-        return self[key] if key in self else default
+        return getattr(self, key) if key in self._keys else default
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """Return a new dict with one value under several names."""

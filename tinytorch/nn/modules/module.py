@@ -25,7 +25,7 @@ from tinytorch.nn.modules._hooks import (
     register_module_parameter_registration_hook,
 )
 from tinytorch.nn.modules._registry import KINDS, Registry, table_of, typename
-from tinytorch.nn.modules._state import StateDict, _IncompatibleKeys
+from tinytorch.nn.modules._state import StateDict
 from tinytorch.nn.parameter import Buffer, Parameter
 
 __all__ = [
@@ -59,8 +59,8 @@ def _addindent(text: str, spaces: int) -> str:
 class Module(Hooks, StateDict, Conversions):
     """Base class of all parts of a network.
 
-    A subclass calls ``super().__init__()``, assigns parameters and modules to attributes
-    and defines `forward`.
+    A subclass calls ``super().__init__()``, assigns parameters and modules to
+    attributes and defines `forward`.
 
     Example:
         >>> class Twice(Module):
@@ -105,9 +105,8 @@ class Module(Hooks, StateDict, Conversions):
 
     def __setattr__(self, name: str, value: Any) -> None:
         fields = self.__dict__
-        if isinstance(value, SPECIAL):
-            self._set_registered(name, value)
-        elif name in fields and ((x := fields[name]) is None or isinstance(x, SPECIAL)):
+        before = fields.get(name, KINDS)  # any value that is in no table
+        if isinstance(value, SPECIAL) or before is None or isinstance(before, SPECIAL):
             self._set_registered(name, value)
         else:
             object.__setattr__(self, name, value)
@@ -169,8 +168,8 @@ class Module(Hooks, StateDict, Conversions):
             self.__dict__.pop(name, None)
 
     def __getattr__(self, name: str) -> Any:
-        # attributes are found without this; entries of a table that came from elsewhere,
-        # as in ``module.__dict__ = ...``, are found here
+        # attributes are found without this; entries of a table that came from
+        # elsewhere, as in ``module.__dict__ = ...``, are found here
         for kind in KINDS:
             table = self.__dict__.get(kind)
             if table is not None and name in table:
@@ -490,7 +489,7 @@ class Module(Hooks, StateDict, Conversions):
         return type(self).__name__
 
     def extra_repr(self) -> str:
-        """Return what the text of the module says about itself; override to say more."""
+        """Return what the text of the module says of itself; override to say more."""
         return ""
 
     def __repr__(self) -> str:

@@ -89,6 +89,7 @@ class RNNBase(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
+        _check_flags(bias=bias, batch_first=batch_first)
         _check_sizes(mode, input_size, hidden_size, num_layers, dropout, proj_size)
         self.mode = mode
         self.input_size = input_size
@@ -314,6 +315,14 @@ class RNNBase(Module):
         return ", ".join(parts)
 
 
+def _check_flags(**flags: Any) -> None:
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise TypeError(
+                f"{name} should be of type bool, got: {type(flag).__name__}"
+            )
+
+
 def _check_sizes(
     mode: str,
     input_size: int,
@@ -340,9 +349,7 @@ def _check_sizes(
         )
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
         if not isinstance(size, int):
-            raise TypeError(
-                f"{name} should be of type int, got: {type(size).__name__}"
-            )
+            raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
     for name, size in (
         ("input_size", input_size),
         ("hidden_size", hidden_size),

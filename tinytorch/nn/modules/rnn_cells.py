@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tinytorch._core.ops.creation import empty, zeros
-from tinytorch._core.tensor import Tensor
 from tinytorch._core.modes import no_grad
+from tinytorch._core.ops.creation import empty
+from tinytorch._core.tensor import Tensor
 from tinytorch.functional.recurrent import cell
 from tinytorch.nn.modules.module import Module
 from tinytorch.nn.parameter import Parameter
@@ -110,16 +110,12 @@ class RNNCellBase(Module):
                 )
 
     def _step(
-        self, mode: str, input: Tensor, h: Tensor, c: Tensor | None
+        self, mode: str, input: Tensor, h: Tensor | None, c: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         return cell(
             mode, input, h, c, self.weight_ih, self.weight_hh, self.bias_ih,
             self.bias_hh,
         )  # fmt: skip
-
-    def _zeros(self, input: Tensor) -> Tensor:
-        shape = (*input.shape[:-1], self.hidden_size)
-        return zeros(shape, dtype=input.dtype, device=input.device)
 
 
 class RNNCell(RNNCellBase):
@@ -153,8 +149,7 @@ class RNNCell(RNNCellBase):
         self._check(input, () if hx is None else (hx,), "hidden")
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        h = self._zeros(input) if hx is None else hx
-        return self._step("RNN_" + self.nonlinearity.upper(), input, h, None)[0]
+        return self._step("RNN_" + self.nonlinearity.upper(), input, hx, None)[0]
 
 
 class LSTMCell(RNNCellBase):
@@ -182,10 +177,7 @@ class LSTMCell(RNNCellBase):
     ) -> tuple[Tensor, Tensor]:
         """Return the next state and cell, from inputs (batch, n) or (n) and a pair."""
         self._check(input, () if hx is None else (hx[0], hx[1]), "hx[{}]")
-        if hx is None:
-            h = c = self._zeros(input)
-        else:
-            h, c = hx
+        h, c = (None, None) if hx is None else hx
         made: Any = self._step("LSTM", input, h, c)
         return made  # type: ignore[no-any-return]
 
@@ -213,5 +205,4 @@ class GRUCell(RNNCellBase):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """Return the next state, from inputs (batch, n) or (n) and a state."""
         self._check(input, () if hx is None else (hx,), "hidden")
-        h = self._zeros(input) if hx is None else hx
-        return self._step("GRU", input, h, None)[0]
+        return self._step("GRU", input, hx, None)[0]

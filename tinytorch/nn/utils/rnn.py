@@ -80,9 +80,7 @@ class PackedSequence(PackedSequence_):
             )
         if unsorted_indices is None:
             unsorted_indices = invert_permutation(sorted_indices)
-        return super().__new__(
-            cls, data, batch_sizes, sorted_indices, unsorted_indices
-        )
+        return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
     def pin_memory(self) -> PackedSequence:
         """Return it with all tensors in page-locked memory."""

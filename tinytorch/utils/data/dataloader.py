@@ -293,13 +293,13 @@ class DataLoader(Generic[T_co]):
     def __iter__(self) -> Iterator[Any]:
         if not (self.persistent_workers and self.num_workers > 0):
             return self._get_iterator()
-        if self._iterator is not None and self._iterator.reusable:
-            self._iterator.restart(self)
+        kept = self._iterator
+        if kept is not None and kept.reusable:
+            kept.restart(self)
         else:
-            made = self._get_iterator()
-            assert isinstance(made, _MultiProcessingDataLoaderIter)
-            self._iterator = made
-        return self._iterator
+            kept = cast(_MultiProcessingDataLoaderIter, self._get_iterator())
+            self._iterator = kept
+        return kept
 
     @property
     def _auto_collation(self) -> bool:

@@ -102,7 +102,7 @@ def figure_image(figure: Any, close: bool) -> Tensor:
     """Return a matplotlib figure as a uint8 image (H, W, 4)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     image = torch.as_tensor(memoryview(canvas.buffer_rgba()).tolist())
     if close:

@@ -145,8 +145,11 @@ def histogram_raw(
     counts = [float(v) for v in counts]
     if len(limits) != len(counts):
         raise ValueError("len(bucket_limits) != len(bucket_counts), see the document.")
-    numbers = [number(v) for v in (low, high, n, total, squares)]
-    return _value(tag, blob(5, _proto(*numbers, limits, counts)))
+    proto = _proto(
+        number(low), number(high), number(n), number(total), number(squares),
+        limits, counts,
+    )
+    return _value(tag, blob(5, proto))
 
 
 # ---- images, sound, text ----
@@ -231,8 +234,8 @@ def hparams(
         if name in domains:
             choices = b"".join(blob(1, _json_value(v)[0]) for v in domains[name])
             column += blob(5, choices)
-        columns += blob(5, column)
-    metrics = b"".join(blob(6, blob(1, text(2, name))) for name in metric_dict)
+        columns += blob(4, column)
+    metrics = b"".join(blob(5, blob(1, text(2, name))) for name in metric_dict)
     experiment = blob(2, columns + metrics)
     session_start = blob(3, start + double(5, now))
     session_end = blob(4, integer(1, SUCCESS) + double(2, now))

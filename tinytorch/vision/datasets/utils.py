@@ -91,7 +91,8 @@ class _Progress:
     def _show(self, begin: str, end: str = "") -> None:
         share = f" {100 * self._done // self._total:3d} %" if self._total else ""
         line = f"{begin}{self._name}{share} {self._done / 1e6:.1f} MB{end}"
-        print(line, end="", file=sys.stderr, flush=True)
+        sys.stderr.write(line)
+        sys.stderr.flush()
 
     def close(self) -> None:
         """Leave the last state standing."""

@@ -31,8 +31,8 @@ class ExceptionWrapper:
     def __init__(
         self, exc_info: _ExcInfo | None = None, where: str = "in background"
     ) -> None:
-        kind, value, trace = sys.exc_info() if exc_info is None else exc_info
-        assert kind is not None
+        found, value, trace = sys.exc_info() if exc_info is None else exc_info
+        kind = found or RuntimeError
         self.exc_msg = "".join(traceback.format_exception(kind, value, trace))
         self.where = where
         self.exc_name = kind.__name__

@@ -42,23 +42,22 @@ class MapDatasetFetcher:
         if not self.auto_collation:
             return self.collate_fn(self.dataset[indices])
         if self._gather is not None:
-            batch = self._gathered(indices)
+            batch = self._gathered(self._gather, indices)
             if batch is not None:
                 return batch
         if getattr(self.dataset, "__getitems__", None):
             return self.collate_fn(self.dataset.__getitems__(indices))
         return self.collate_fn([self.dataset[index] for index in indices])
 
-    def _gathered(self, indices: Any) -> Any:
+    def _gathered(self, gather: Callable[[Tensor], Any], indices: Any) -> Any:
         """Return the batch from one call, or None if these indices need another way."""
-        assert self._gather is not None
         try:
             for mapped in self._maps:
                 indices = [mapped[i] for i in indices]
             rows = tinytorch.tensor(indices)
             if rows.dtype is not tinytorch.int64 or rows.dim() != 1:
                 return None
-            return self._gather(rows)
+            return gather(rows)
         except (IndexError, KeyError, TypeError, ValueError, RuntimeError):
             return None  # negative or wrong: the data set itself answers or raises
 

@@ -247,8 +247,9 @@ class WorkersIterator(LoaderIterator):
         except TimeoutError:
             self._failure = f"DataLoader timed out after {timeout} seconds"
             raise RuntimeError(self._failure) from None
-        except RuntimeError as error:
-            self._failure = str(error)
+        except BaseException as error:
+            # A frame may have been read in part: these workers are of no more use.
+            self._failure = str(error) or f"interrupted by {type(error).__name__}"
             raise
         self._waiting.remove(i)  # the first of its tasks, which stand in order
         self._tasks[i] -= 1
