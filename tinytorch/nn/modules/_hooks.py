@@ -1,8 +1,8 @@
 """Hooks of modules: where they are kept and how a call runs through them.
 
 A table of hooks exists in a module from the first time somebody asks for it.  Asking
-for one that a call must look at sets the module's ``_hooked``; what is registered for
-all modules sets ``watched``.  Where neither is set a call goes straight to ``forward``.
+for one that a call must look at sets the module's ``_hooked``; registering one for all
+modules calls ``watch``.  Without either a call goes straight to ``forward``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from tinytorch._core.modules import watch
 from tinytorch.nn.modules._backward_hooks import BackwardHook, hook_outputs
 from tinytorch.utils.hooks import RemovableHandle
 
@@ -56,7 +57,6 @@ class _Global:
     """The hooks of all modules."""
 
     def __init__(self) -> None:
-        self.watched = False  # whether a hook on calls was ever registered here
         self.forward: Table = OrderedDict()
         self.forward_with_kwargs: Table = OrderedDict()
         self.forward_always_called: Table = OrderedDict()
@@ -94,7 +94,6 @@ class Hooks:
     """The part of a module that registers hooks and runs calls through them."""
 
     forward: Callable[..., Any]
-    _hooked: bool = False
     _is_full_backward_hook: bool | None = None
 
     _forward_hooks = HookTable(called=True)
@@ -273,7 +272,7 @@ class Hooks:
 
 def register_module_forward_pre_hook(hook: Hook) -> RemovableHandle:
     """Call ``hook(module, args)`` before the `forward` of every module."""
-    GLOBAL.watched = True
+    watch()
     return _add(GLOBAL.forward_pre, hook)
 
 
@@ -281,7 +280,7 @@ def register_module_forward_hook(
     hook: Hook, *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
     """Call ``hook(module, args, output)`` after the `forward` of every module."""
-    GLOBAL.watched = True
+    watch()
     marks = (GLOBAL.forward_with_kwargs,) if with_kwargs else ()
     if always_call:
         marks += (GLOBAL.forward_always_called,)
@@ -290,7 +289,7 @@ def register_module_forward_hook(
 
 def register_module_full_backward_pre_hook(hook: Hook) -> RemovableHandle:
     """Call ``hook(module, grad_output)`` in the backward pass of every module."""
-    GLOBAL.watched = True
+    watch()
     return _add(GLOBAL.backward_pre, hook)
 
 
@@ -311,7 +310,7 @@ def _add_backward(hook: Hook, full: bool) -> RemovableHandle:
             "global Module hook. Please use only one of them."
         )
     GLOBAL.full_backward = full
-    GLOBAL.watched = True
+    watch()
     return _add(GLOBAL.backward, hook)
 
 

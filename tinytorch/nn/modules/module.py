@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from tinytorch._core.modules import call, set_attribute, set_module_class
 from tinytorch._core.tensor import Tensor
 from tinytorch.nn.modules._convert import Conversions
 from tinytorch.nn.modules._hooks import (
@@ -96,20 +97,10 @@ class Module(Hooks, StateDict, Conversions):
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooked or GLOBAL.watched:
-            return self._hooked_call(args, kwargs)
-        return self.forward(*args, **kwargs)
-
     # ---- attributes ----
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        fields = self.__dict__
-        before = fields.get(name, KINDS)  # any value that is in no table
-        if isinstance(value, SPECIAL) or before is None or isinstance(before, SPECIAL):
-            self._set_registered(name, value)
-        else:
-            object.__setattr__(self, name, value)
+    __call__ = call
+    __setattr__ = set_attribute
 
     def _set_registered(self, name: str, value: Any) -> None:
         """Set an attribute of which a table may be the record."""
@@ -505,10 +496,11 @@ class Module(Hooks, StateDict, Conversions):
         return f"{self._get_name()}(\n  {body}\n)"
 
 
-SPECIAL = (Tensor, Module, Registry)
 CALLED = (
     "_forward_hooks",
     "_forward_pre_hooks",
     "_backward_hooks",
     "_backward_pre_hooks",
 )
+
+set_module_class(Module)
