@@ -427,3 +427,74 @@ def test_cells_same_seed_same_weights(kind):
     ours, theirs = getattr(tt.nn, kind)(7, 5), getattr(torch.nn, kind)(7, 5)
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert p.tolist() == q.tolist()
+
+
+# ---- with the rest of the library ----
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_captured_equals_eager(kind):
+    ours = getattr(tt.nn, kind)(4, 6, 2, bidirectional=True)
+    weights = list(ours.parameters())
+
+    def step(x):
+        y, _ = ours(x)
+        return (y, *tt.autograd.grad((y * y).sum(), weights))
+
+    captured = tt.capture(step)
+    for _ in range(3):
+        x = tt.randn(5, 3, 4)
+        for a, b in zip(captured(x), step(x), strict=True):
+            assert a.equal(b)
+
+
+def test_results_do_not_depend_on_threads():
+    ours = tt.nn.GRU(32, 48)
+    x = tt.randn(6, 200, 32)
+    before = tt.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 3):
+            tt.set_num_threads(threads)
+            y, _ = ours(x)
+            found.append([y, *tt.autograd.grad(y.sum(), list(ours.parameters()))])
+    finally:
+        tt.set_num_threads(before)
+    assert all(a.equal(b) for a, b in zip(*found, strict=True))
+
+
+def test_meta_tensors_have_shapes_only():
+    ours = tt.nn.LSTM(4, 6, device="meta")
+    y, (h, c) = ours(tt.empty(3, 2, 4, device="meta"))
+    assert (y.shape, h.shape, c.shape) == ((3, 2, 6), (1, 2, 6), (1, 2, 6))
+    y.sum().backward()
+    assert ours.weight_hh_l0.grad.shape == (24, 6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_second_derivatives_by_differences(kind):
+    ours = getattr(tt.nn, kind)(2, 3, dtype=tt.float64)
+    x = tt.randn(3, 2, 2, dtype=tt.float64, requires_grad=True)
+    h = tt.randn(1, 2, 3, dtype=tt.float64, requires_grad=True)
+
+    def last(x, h):
+        y, state = ours(x, (h, h * 2) if kind == "LSTM" else h)
+        return y, state[1] if kind == "LSTM" else state
+
+    assert tt.autograd.gradcheck(last, (x, h))
+    assert tt.autograd.gradgradcheck(last, (x, h))
+
+
+def test_learns_to_remember_the_first_symbol():
+    tt.manual_seed(0)
+    model, head = tt.nn.GRU(4, 16), tt.nn.Linear(16, 4)
+    weights = [*model.parameters(), *head.parameters()]
+    for _ in range(200):
+        symbols = tt.randint(4, (6, 32))
+        x = tt.nn.functional.one_hot(symbols, 4).float()
+        loss = tt.nn.functional.cross_entropy(head(model(x)[0][-1]), symbols[0])
+        grads = tt.autograd.grad(loss, weights)
+        with tt.no_grad():
+            for p, g in zip(weights, grads, strict=True):
+                p -= 0.02 * g.sign()
+    assert loss.item() < 0.1
