@@ -302,6 +302,21 @@ def test_replaced_and_copied_weights_are_used():
         assert not twin(x)[0].equal(y)
     ours.weight_ih_l0 = tt.nn.Parameter(tt.zeros(12, 3))
     assert not ours(x)[0].equal(y)
+    del ours.weight_hh_l0  # as a parametrization does
+    ours.weight_hh_l0 = tt.zeros(12, 4)
+    assert ours(x)[1].shape == (1, 2, 4)
+
+
+def test_state_dict_of_pytorch_and_old_pickles():
+    ours, theirs = paired_modules("LSTM", 3, 4, 2, bidirectional=True)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    state = dict(ours.__dict__)
+    state["_flat_weights"] = []  # PyTorch keeps them beside the parameters
+    del state["proj_size"], state["_flat_weights_names"]
+    twin = tt.nn.LSTM.__new__(tt.nn.LSTM)
+    twin.__setstate__(state)
+    x = tt.randn(5, 2, 3)
+    assert twin(x)[0].equal(ours(x)[0])
 
 
 @pytest.mark.parametrize(
