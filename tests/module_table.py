@@ -1,4 +1,4 @@
-"""What the walk through PyTorch's module database expects: modules and deviations.
+"""What the walk through PyTorch's module database may find: the deviations.
 
 DEVIATIONS is the one list of samples whose results differ from PyTorch's;
 ``docs/differences.md`` shows it.
@@ -10,16 +10,7 @@ from fnmatch import fnmatchcase
 
 from opdb_table import Deviation
 
-__all__ = ["DEVIATIONS", "LATER", "LOOSER", "explain", "looser"]
-
-# Modules that are written apart; the walk takes them up as soon as they exist.
-LATER: frozenset[str] = frozenset(
-    """
-    nn.GRU nn.GRUCell nn.LSTM nn.LSTMCell nn.MultiheadAttention nn.RNN nn.RNNCell
-    nn.Transformer nn.TransformerDecoderLayer nn.TransformerEncoder
-    nn.TransformerEncoderLayer
-    """.split()
-)
+__all__ = ["DEVIATIONS", "LOOSER", "explain", "looser"]
 
 # Factors on the tolerance, each with the reason.
 LOOSER: dict[str, tuple[float, str]] = {}

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 import tinytorch as tt
-from module_table import LATER, looser
+from module_table import looser
 from opdb import Outcome
 from opdb_compare import compare_gradients, is_nearer, line, seeds_for, widened
 from opdb_sample import AGREE, SKIP, attempt, fresh
@@ -38,7 +38,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from torch.testing._internal import common_modules as database
 
-__all__ = ["NAMES", "exists", "infos", "required", "walk", "walk_errors"]
+__all__ = ["NAMES", "exists", "infos", "walk", "walk_errors"]
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -62,11 +62,6 @@ def exists(name: str) -> bool:
     except Missing:
         return False
     return True
-
-
-def required(name: str) -> bool:
-    """Return whether the module must exist: it is not written apart, or it does."""
-    return name not in LATER or exists(name)
 
 
 # ---- one module ----

@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 import module_report
 import moduledb
 import tinytorch as tt
-from module_table import DEVIATIONS, LATER, LOOSER, explain
+from module_table import DEVIATIONS, LOOSER, explain
 from opdb import Tally
 
 FAST = 4
@@ -24,8 +24,6 @@ COUNTED: dict[str, Tally] = {}
 
 
 def _check(name: str, limit: int | None) -> Tally:
-    if not moduledb.required(name):
-        pytest.skip("written apart")
     counted = module_report.tally(name, limit)
     assert not counted.first, "\n".join(f"{k}: {v}" for k, v in counted.first.items())
     return counted
@@ -38,7 +36,7 @@ def test_module_samples(name: str) -> None:
 
 def test_module_share_agrees() -> None:
     total = Tally(explain)
-    for name in filter(moduledb.exists, moduledb.NAMES):
+    for name in moduledb.NAMES:
         counted = COUNTED.get(name) or module_report.tally(name, 1)
         total.merge(counted.as_dict())
     assert total.counts["agree"] > 100
@@ -52,9 +50,7 @@ def test_module_all_samples(name: str) -> None:
 
 
 def test_module_names_exist() -> None:
-    missing = [n for n in module_report.missing() if n not in LATER]
-    assert missing == []
-    assert set(moduledb.NAMES) >= LATER
+    assert module_report.missing() == []
 
 
 def test_module_table_is_reasoned() -> None:

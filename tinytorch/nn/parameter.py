@@ -125,8 +125,8 @@ class UninitializedTensorMixin:
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer. This "
             "error usually happens in `load_state_dict` when trying to load an "
-            "uninitialized parameter into an initialized one. Call `forward` to initialize the "
-            "parameters before accessing their attributes."
+            "uninitialized parameter into an initialized one. Call `forward` to "
+            "initialize the parameters before accessing their attributes."
         )
 
     def share_memory_(self) -> Any:
@@ -203,7 +203,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 class UninitializedBuffer(UninitializedTensorMixin, Buffer):
     """A buffer whose shape is not known before the first call of its module."""
 
-    cls_to_become = Tensor
+    cls_to_become = Buffer  # the class of a compiled type cannot be assigned
 
     def __new__(
         cls,
@@ -216,6 +216,14 @@ class UninitializedBuffer(UninitializedTensorMixin, Buffer):
         made: UninitializedBuffer = Tensor._make_subclass(cls, data, requires_grad)
         made.persistent = persistent
         return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedBuffer:
+        if id(self) not in memo:
+            data, kept = self.data, self.persistent
+            memo[id(self)] = type(self)(
+                self.requires_grad, data.device, data.dtype, kept
+            )
+        return memo[id(self)]  # type: ignore[no-any-return]
 
 
 def _rebuild_uninitialized(

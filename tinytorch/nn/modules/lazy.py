@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from tinytorch.nn.parameter import is_lazy
@@ -30,11 +29,15 @@ class LazyModuleMixin:
         this._initialize_hook = this.register_forward_pre_hook(
             self._infer_parameters, with_kwargs=True
         )
-        warnings.warn(
-            "Lazy modules are a new feature under heavy development so changes to the "
-            "API or functionality can happen at any moment.",
-            stacklevel=2,
-        )
+
+    def _save_to_state_dict(
+        self, destination: Any, prefix: str, keep_vars: bool
+    ) -> None:
+        """Write what is there; what has no shape yet is written as it is."""
+        this: Any = self
+        for name, x in this._own_state():
+            whole = keep_vars or is_lazy(x)
+            destination[prefix + name] = x if whole else x.detach()
 
     def _lazy_load_hook(self, state_dict: Any, prefix: str, *others: Any) -> None:
         """Take the shapes from a state dict that has them."""

@@ -89,6 +89,7 @@ class RNNBase(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
+        _check_flags(bias=bias, batch_first=batch_first)
         _check_sizes(mode, input_size, hidden_size, num_layers, dropout, proj_size)
         self.mode = mode
         self.input_size = input_size
@@ -308,6 +309,14 @@ class RNNBase(Module):
             if getattr(self, name) != value:
                 parts.append(f"{name}={getattr(self, name)}")
         return ", ".join(parts)
+
+
+def _check_flags(**flags: Any) -> None:
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise TypeError(
+                f"{name} should be of type bool, got: {type(flag).__name__}"
+            )
 
 
 def _check_sizes(
