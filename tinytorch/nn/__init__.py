@@ -23,5 +23,6 @@ __all__ = [
     "UninitializedParameter",
     "functional",
     "init",
+    "utils",
     *modules.__all__,
 ]
