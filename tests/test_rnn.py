@@ -302,6 +302,21 @@ def test_replaced_and_copied_weights_are_used():
         assert not twin(x)[0].equal(y)
     ours.weight_ih_l0 = tt.nn.Parameter(tt.zeros(12, 3))
     assert not ours(x)[0].equal(y)
+    del ours.weight_hh_l0  # as a parametrization does
+    ours.weight_hh_l0 = tt.zeros(12, 4)
+    assert ours(x)[1].shape == (1, 2, 4)
+
+
+def test_state_dict_of_pytorch_and_old_pickles():
+    ours, theirs = paired_modules("LSTM", 3, 4, 2, bidirectional=True)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    state = dict(ours.__dict__)
+    state["_flat_weights"] = []  # PyTorch keeps them beside the parameters
+    del state["proj_size"], state["_flat_weights_names"]
+    twin = tt.nn.LSTM.__new__(tt.nn.LSTM)
+    twin.__setstate__(state)
+    x = tt.randn(5, 2, 3)
+    assert twin(x)[0].equal(ours(x)[0])
 
 
 @pytest.mark.parametrize(
@@ -427,3 +442,85 @@ def test_cells_same_seed_same_weights(kind):
     ours, theirs = getattr(tt.nn, kind)(7, 5), getattr(torch.nn, kind)(7, 5)
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert p.tolist() == q.tolist()
+
+
+# ---- with the rest of the library ----
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_captured_equals_eager(kind):
+    ours = getattr(tt.nn, kind)(4, 6, 2, bidirectional=True)
+    weights = list(ours.parameters())
+
+    def step(x):
+        y, _ = ours(x)
+        return (y, *tt.autograd.grad((y * y).sum(), weights))
+
+    captured = tt.capture(step)
+    for _ in range(3):
+        x = tt.randn(5, 3, 4)
+        for a, b in zip(captured(x), step(x), strict=True):
+            assert a.equal(b)
+
+
+def test_results_do_not_depend_on_threads():
+    ours = tt.nn.GRU(32, 48)
+    x = tt.randn(6, 200, 32)
+    before = tt.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 3):
+            tt.set_num_threads(threads)
+            y, _ = ours(x)
+            found.append([y, *tt.autograd.grad(y.sum(), list(ours.parameters()))])
+    finally:
+        tt.set_num_threads(before)
+    assert all(a.equal(b) for a, b in zip(*found, strict=True))
+
+
+def test_meta_tensors_have_shapes_only():
+    ours = tt.nn.LSTM(4, 6, device="meta")
+    y, (h, c) = ours(tt.empty(3, 2, 4, device="meta"))
+    assert (y.shape, h.shape, c.shape) == ((3, 2, 6), (1, 2, 6), (1, 2, 6))
+    y.sum().backward()
+    assert ours.weight_hh_l0.grad.shape == (24, 6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_of_none(kind):
+    ours, theirs = (getattr(nn, kind)(4, 6, 2) for nn in (tt.nn, torch.nn))
+    for a, b in zip(
+        flat(ours(tt.zeros(3, 0, 4))), flat(theirs(torch.zeros(3, 0, 4))), strict=True
+    ):
+        assert a.shape == b.shape
+    ours(tt.zeros(3, 0, 4))[0].sum().backward()
+    assert not ours.weight_hh_l0.grad.any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_second_derivatives_by_differences(kind):
+    ours = getattr(tt.nn, kind)(2, 3, dtype=tt.float64)
+    x = tt.randn(3, 2, 2, dtype=tt.float64, requires_grad=True)
+    h = tt.randn(1, 2, 3, dtype=tt.float64, requires_grad=True)
+
+    def last(x, h):
+        y, state = ours(x, (h, h * 2) if kind == "LSTM" else h)
+        return y, state[1] if kind == "LSTM" else state
+
+    assert tt.autograd.gradcheck(last, (x, h))
+    assert tt.autograd.gradgradcheck(last, (x, h))
+
+
+def test_learns_to_remember_the_first_symbol():
+    tt.manual_seed(0)
+    model, head = tt.nn.GRU(4, 16), tt.nn.Linear(16, 4)
+    weights = [*model.parameters(), *head.parameters()]
+    for step in range(120):
+        symbols = tt.randint(4, (4, 16))
+        x = tt.nn.functional.one_hot(symbols, 4).float()
+        loss = tt.nn.functional.cross_entropy(head(model(x)[0][-1]), symbols[0])
+        grads = tt.autograd.grad(loss, weights)
+        with tt.no_grad():
+            for p, g in zip(weights, grads, strict=True):
+                p -= 0.03 * (1 - step / 120) * g.sign()
+    assert loss.item() < 0.1

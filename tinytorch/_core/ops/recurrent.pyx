@@ -225,53 +225,60 @@ cdef int64_t version(Tensor x):
 
 cdef tuple forward_steps(Steps steps, tuple inputs, Tensor h, Tensor c, bint train):
     """The outputs, and (gates, old states, old cells or what the GRU adds)."""
-    cdef Tensor x = inputs[X], b_hh = inputs[B_HH], bias = inputs[B_IH]
+    cdef Tensor x = inputs[X], bias = inputs[B_IH]
     cdef Tensor w = c_transpose(contiguous(inputs[W_HH]), 0, 1)  # (n, gates)
     cdef Tensor gates, y, s, old_h = None, extra = None
     cdef Calls calls
     cdef int64_t k, rows, begin, n = h.sizes[1], all_rows = x.sizes[0]
-    cdef int kind = steps.kind
+    cdef bint gated = steps.kind == LSTM or steps.kind == GRU
     if steps.count > 2:  # a product reads rows faster, which pays for the copy
         w = contiguous(w)
-    if kind != GRU and bias is not None:
-        bias = c_add(bias, b_hh)
+    if steps.kind != GRU and bias is not None:
+        bias = c_add(bias, inputs[B_HH])
     gates = c_linear(x, inputs[W_IH], bias)
-    y = matrix(x, all_rows, n) if kind == LSTM or kind == GRU else gates
-    s = matrix(x, steps.batch, 3 * n) if kind == GRU else gates
+    y = matrix(x, all_rows, n) if gated else gates
+    s = matrix(x, steps.batch, 3 * n) if steps.kind == GRU else gates
     if train:
         old_h = matrix(x, all_rows, n)
-        if kind == LSTM or kind == GRU:
-            extra = matrix(x, all_rows, n)
-    calls.cell = FORWARD[kind]
+        extra = matrix(x, all_rows, n) if gated else None
+    calls.cell = FORWARD[steps.kind]
     calls.compute = compute_of[x.code]
     calls.device = x.storage.device
-    calls.operands = 0
-    takes(&calls, h, STATE)
-    if kind == LSTM:
-        takes(&calls, c, STATE)
-    takes(&calls, y, SEQUENCE)
-    if kind == LSTM or kind == GRU:
-        takes(&calls, gates, SEQUENCE)
-    if kind == GRU:
-        takes(&calls, extra if train else y, SEQUENCE)
-        takes(&calls, old_h if train else y, SEQUENCE)
-    elif train:
-        takes(&calls, old_h, SEQUENCE)
-        if kind == LSTM:
-            takes(&calls, extra, SEQUENCE)
-    calls.outputs = calls.operands
-    if kind == GRU:
-        b_hh = zeros(1, w.sizes + 1, x, x.code) if b_hh is None else contiguous(b_hh)
+    forward_operands(&calls, steps.kind, h, c, y, gates, old_h, extra)
+    if steps.kind == GRU:
+        bias = inputs[B_HH]
+        bias = zeros(1, w.sizes + 1, x, x.code) if bias is None else contiguous(bias)
         takes(&calls, s, STATE)
-        takes(&calls, b_hh, WHOLE)
-    rows_of(&calls.of_product[0], s, STATE if kind == GRU else SEQUENCE)
+        takes(&calls, bias, WHOLE)
+    rows_of(&calls.of_product[0], s, STATE if steps.kind == GRU else SEQUENCE)
     rows_of(&calls.of_product[1], h, STATE)
     rows_of(&calls.of_product[2], w, WHOLE)
     for k in range(steps.count):
         rows = steps.rows(k, &begin)
-        run_product(&calls, begin, rows, 0 if kind == GRU else 1)
+        run_product(&calls, begin, rows, 0 if steps.kind == GRU else 1)
         run_cell(&calls, begin, rows)
-    return y, (gates if kind == LSTM or kind == GRU else None, old_h, extra)
+    return y, (gates if gated else None, old_h, extra)
+
+
+cdef int forward_operands(Calls* calls, int kind, Tensor h, Tensor c, Tensor y,
+                          Tensor gates, Tensor old_h, Tensor extra) except -1:
+    """The outputs of the cell, in the order of include/recurrent.h."""
+    calls.operands = 0
+    takes(calls, h, STATE)
+    if kind == LSTM:
+        takes(calls, c, STATE)
+    takes(calls, y, SEQUENCE)
+    if kind == LSTM or kind == GRU:
+        takes(calls, gates, SEQUENCE)
+    if kind == GRU:  # which always writes them, if only to be overwritten
+        takes(calls, y if extra is None else extra, SEQUENCE)
+        takes(calls, y if old_h is None else old_h, SEQUENCE)
+    elif old_h is not None:
+        takes(calls, old_h, SEQUENCE)
+        if kind == LSTM:
+            takes(calls, extra, SEQUENCE)
+    calls.outputs = calls.operands
+    return 0
 
 
 # ---- backward ----
@@ -284,46 +291,22 @@ cdef int recurrent_backward(Node node, Tensor gy) except -1:
         return backward_by_composition(node, gy)
     cdef Tensor x = saved(node, X), w = contiguous(saved(node, W_HH))
     cdef Tensor y = saved(node, 3)
-    cdef Tensor gates, old_h, extra, gh, gc = None, gx, gs
+    cdef Tensor gh, gc = None, gx, gs, old_h
     cdef Steps steps
     cdef Calls calls
     cdef int64_t k, rows, begin, n = w.sizes[1]
-    cdef int kind
     steps, kept, _, _ = node.context
-    gates, old_h, extra = kept
-    kind = steps.kind
+    old_h = kept[1]
     gy = zeros(2, y.sizes, y, y.code) if gy is None else contiguous(gy)
     gh = initial(output_gradient(node, 1), x, steps.batch, n)
+    if steps.kind == LSTM:
+        gc = initial(output_gradient(node, 2), x, steps.batch, n)
     gx = matrix(x, x.sizes[0], w.sizes[0])
-    gs = matrix(x, x.sizes[0], w.sizes[0]) if kind == GRU else gx
-    calls.cell = BACKWARD[kind]
+    gs = matrix(x, x.sizes[0], w.sizes[0]) if steps.kind == GRU else gx
+    calls.cell = BACKWARD[steps.kind]
     calls.compute = compute_of[x.code]
     calls.device = x.storage.device
-    calls.operands = 0
-    if kind == LSTM:
-        gc = initial(output_gradient(node, 2), x, steps.batch, n)
-        calls.outputs = 2
-        takes(&calls, gc, STATE)
-        takes(&calls, gx, SEQUENCE)
-        takes(&calls, gy, SEQUENCE)
-        takes(&calls, gates, SEQUENCE)
-        takes(&calls, extra, SEQUENCE)
-        takes(&calls, gh, STATE)
-    elif kind == GRU:
-        calls.outputs = 3
-        takes(&calls, gh, STATE)
-        takes(&calls, gx, SEQUENCE)
-        takes(&calls, gs, SEQUENCE)
-        takes(&calls, gy, SEQUENCE)
-        takes(&calls, gates, SEQUENCE)
-        takes(&calls, extra, SEQUENCE)
-        takes(&calls, old_h, SEQUENCE)
-    else:
-        calls.outputs = 1
-        takes(&calls, gx, SEQUENCE)
-        takes(&calls, gy, SEQUENCE)
-        takes(&calls, y, SEQUENCE)
-        takes(&calls, gh, STATE)
+    backward_operands(&calls, steps.kind, kept, y, gy, gh, gc, gx, gs)
     rows_of(&calls.of_product[0], gh, STATE)
     rows_of(&calls.of_product[1], gs, SEQUENCE)
     rows_of(&calls.of_product[2], w, WHOLE)
@@ -331,7 +314,7 @@ cdef int recurrent_backward(Node node, Tensor gy) except -1:
         rows = steps.rows(k, &begin)
         run_cell(&calls, begin, rows)
         if k or wants(node, H0):
-            run_product(&calls, begin, rows, 1 if kind == GRU else 0)
+            run_product(&calls, begin, rows, 1 if steps.kind == GRU else 0)
     if wants(node, X):
         send(node, X, c_mm(gx, False, saved(node, W_IH), False))
     if wants(node, W_IH):
@@ -344,6 +327,37 @@ cdef int recurrent_backward(Node node, Tensor gy) except -1:
         send(node, B_HH, c_sum(gs, 1))
     send(node, H0, gh)
     send(node, C0, gc)
+    return 0
+
+
+cdef int backward_operands(Calls* calls, int kind, tuple kept, Tensor y, Tensor gy,
+                           Tensor gh, Tensor gc, Tensor gx, Tensor gs) except -1:
+    """What the cell's backward takes, in the order of include/recurrent.h."""
+    cdef Tensor gates = kept[0], old_h = kept[1], extra = kept[2]
+    calls.operands = 0
+    if kind == LSTM:
+        calls.outputs = 2
+        takes(calls, gc, STATE)
+        takes(calls, gx, SEQUENCE)
+        takes(calls, gy, SEQUENCE)
+        takes(calls, gates, SEQUENCE)
+        takes(calls, extra, SEQUENCE)
+        takes(calls, gh, STATE)
+    elif kind == GRU:
+        calls.outputs = 3
+        takes(calls, gh, STATE)
+        takes(calls, gx, SEQUENCE)
+        takes(calls, gs, SEQUENCE)
+        takes(calls, gy, SEQUENCE)
+        takes(calls, gates, SEQUENCE)
+        takes(calls, extra, SEQUENCE)
+        takes(calls, old_h, SEQUENCE)
+    else:
+        calls.outputs = 1
+        takes(calls, gx, SEQUENCE)
+        takes(calls, gy, SEQUENCE)
+        takes(calls, y, SEQUENCE)
+        takes(calls, gh, STATE)
     return 0
 
 

@@ -126,11 +126,7 @@ class RNNBase(Module):
 
     @property
     def _flat_weights(self) -> list[Tensor]:
-        names, found = self._flat_weights_names, self._parameters
-        try:
-            return [found[name] for name in names]  # type: ignore[misc]
-        except KeyError:  # a parametrization has put something else in their place
-            return [getattr(self, name) for name in names]
+        return [getattr(self, name) for name in self._flat_weights_names]
 
     @property
     def all_weights(self) -> list[list[Parameter]]:
@@ -157,7 +153,7 @@ class RNNBase(Module):
 
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raise unless the input has the dtype, dimensions and features expected."""
-        weight = self._flat_weights[0]
+        weight: Tensor = getattr(self, self._flat_weights_names[0])
         if input.dtype != weight.dtype:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype "
