@@ -11,7 +11,7 @@ from typing import Any
 import tinytorch
 from tinytorch._core.tensor import Tensor
 from tinytorch.vision import _image
-from tinytorch.vision.datasets.utils import check_integrity, download_from_mirrors
+from tinytorch.vision.datasets._integrity import check_integrity
 from tinytorch.vision.datasets.vision import Transform, VisionDataset
 from tinytorch.vision.transforms._batch import batched, begins_with_to_tensor
 
@@ -146,6 +146,8 @@ class MNIST(VisionDataset):
 
     def download(self) -> None:
         """Download what is missing; what is there is checked."""
+        from tinytorch.vision.datasets.utils import download_from_mirrors
+
         if self._check_exists() and not any(
             os.path.exists(os.path.join(self.raw_folder, name + ".part"))
             for name, _ in self.resources
