@@ -197,7 +197,7 @@ class MNIST(VisionDataset):
             return None
         if data.dtype is not tinytorch.uint8 or targets.dtype is not tinytorch.int64:
             return None
-        if data.dim() != 3 or targets.dim() != 1:
+        if data.dim() != 3 or targets.dim() != 1 or data.is_cuda or targets.is_cuda:
             return None
         pixels = data.index_select(0, indices).unsqueeze(1)
         return [make(pixels), targets.index_select(0, indices)]
