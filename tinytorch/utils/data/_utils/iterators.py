@@ -73,13 +73,16 @@ class LoaderIterator:
         saved, self._resume = self._resume, {}
         if not saved:
             return
-        for _ in range(saved["yielded"]):
-            if self._iterable:
-                self._next_batch()
-            elif next(self._indices, None) is None:
-                raise RuntimeError(
-                    "load_state_dict: the saved position is past the end of the data"
-                )
+        try:
+            for _ in range(saved["yielded"]):
+                if self._iterable:
+                    self._next_batch()
+                else:
+                    next(self._indices)
+        except StopIteration:
+            raise RuntimeError(
+                "load_state_dict: the saved position is past the end of the data"
+            ) from None
         self._position.yielded = saved["yielded"]
 
     def _settle(self, saved: dict[str, Any]) -> None:
