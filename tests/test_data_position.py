@@ -113,7 +113,8 @@ def test_a_state_of_another_loader_is_refused() -> None:
     longer = data.DataLoader(range(3))
     iterator = iter(longer)
     next(iterator), next(iterator)
-    shorter = data.DataLoader(range(1))
-    shorter.load_state_dict(longer.state_dict())
-    with pytest.raises(RuntimeError, match="past the end"):
-        iter(shorter)
+    for few in (range(1), Stream(1)):
+        shorter = data.DataLoader(few)
+        shorter.load_state_dict(longer.state_dict())
+        with pytest.raises(RuntimeError, match="past the end"):
+            iter(shorter)

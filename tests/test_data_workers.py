@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
@@ -286,6 +287,15 @@ def wait_for_end(pids: list[int]) -> None:
         time.sleep(0.02)
 
 
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_workers_end_with_their_iterator() -> None:
     big = data.TensorDataset(tt.zeros(40, 200_000))
@@ -294,8 +304,19 @@ def test_workers_end_with_their_iterator() -> None:
         pids = [w.process.pid for w in iterator._workers]  # type: ignore[attr-defined]
         for _ in range(read):
             next(iterator)
-        del iterator
-        gc.collect()
+        with without_collections():
+            del iterator
+            wait_for_end(pids)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_kept_workers_end_with_their_loader() -> None:
+    loader = data.DataLoader(range(8), num_workers=1, persistent_workers=True)
+    assert batches(loader) == batches(loader)
+    assert loader._iterator is not None
+    pids = [w.process.pid for w in loader._iterator._workers]
+    with without_collections():
+        del loader
         wait_for_end(pids)
 
 

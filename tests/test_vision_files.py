@@ -177,7 +177,7 @@ def test_mnist_downloads_itself(
     monkeypatch.setattr(datasets.MNIST, "resources", sorted(resources))
     made = datasets.MNIST(tmp_path, download=True)
     assert len(made) == 6000
-    assert (tmp_path / "MNIST" / "raw").is_dir()
+    assert (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file()
     count = len(server.asked)
     datasets.MNIST(tmp_path, train=False, download=True)
     assert len(server.asked) == count

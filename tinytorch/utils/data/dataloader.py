@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -253,6 +252,8 @@ class DataLoader(Generic[T_co]):
     @multiprocessing_context.setter
     def multiprocessing_context(self, context: Any) -> None:
         if context is not None:
+            import multiprocessing
+
             if self.num_workers == 0:
                 raise ValueError(
                     "multiprocessing_context can only be used with multi-process "

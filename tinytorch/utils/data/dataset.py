@@ -80,7 +80,10 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         """Return what collating the samples at ``indices`` would, or None."""
         if any(type(tensor) is not Tensor for tensor in self.tensors):
             return None
-        return [tensor.index_select(0, indices) for tensor in self.tensors]
+        return [
+            x.index_select(0, indices.to(x.device) if x.is_cuda else indices)
+            for x in self.tensors
+        ]
 
 
 class StackDataset(Dataset[Any]):

@@ -11,11 +11,7 @@ from typing import Any
 import tinytorch
 from tinytorch._core.tensor import Tensor
 from tinytorch.vision import _image
-from tinytorch.vision.datasets.utils import (
-    check_integrity,
-    download_from_mirrors,
-    extract_archive,
-)
+from tinytorch.vision.datasets._integrity import check_integrity
 from tinytorch.vision.datasets.vision import Transform, VisionDataset
 from tinytorch.vision.transforms._batch import batched, begins_with_to_tensor
 
@@ -155,6 +151,11 @@ class CIFAR10(VisionDataset):
 
     def download(self) -> None:
         """Download and unpack, unless it is there."""
+        from tinytorch.vision.datasets.utils import (
+            download_from_mirrors,
+            extract_archive,
+        )
+
         if self._check_integrity():
             return
         download_from_mirrors(self.mirrors, self.filename, self.root, self.tgz_md5)

@@ -11,7 +11,7 @@ from typing import Any
 import tinytorch
 from tinytorch._core.tensor import Tensor
 from tinytorch.vision import _image
-from tinytorch.vision.datasets.utils import check_integrity, download_from_mirrors
+from tinytorch.vision.datasets._integrity import check_integrity
 from tinytorch.vision.datasets.vision import Transform, VisionDataset
 from tinytorch.vision.transforms._batch import batched, begins_with_to_tensor
 
@@ -146,14 +146,21 @@ class MNIST(VisionDataset):
 
     def download(self) -> None:
         """Download what is missing; what is there is checked."""
+        from tinytorch.vision.datasets.utils import (
+            download_from_mirrors,
+            extract_archive,
+        )
+
         if self._check_exists() and not any(
             os.path.exists(os.path.join(self.raw_folder, name + ".part"))
             for name, _ in self.resources
         ):
             return
         for name, md5 in self.resources:
-            if not check_integrity(os.path.join(self.raw_folder, name), md5):
+            path = os.path.join(self.raw_folder, name)
+            if not check_integrity(path, md5):
                 download_from_mirrors(self.mirrors, name, self.raw_folder, md5)
+            extract_archive(path)  # torchvision looks for these, and they load faster
 
     def _load_data(self) -> tuple[Tensor, Tensor]:
         prefix = "train" if self.train else "t10k"
@@ -195,7 +202,7 @@ class MNIST(VisionDataset):
             return None
         if data.dtype is not tinytorch.uint8 or targets.dtype is not tinytorch.int64:
             return None
-        if data.dim() != 3 or targets.dim() != 1:
+        if data.dim() != 3 or targets.dim() != 1 or data.is_cuda or targets.is_cuda:
             return None
         pixels = data.index_select(0, indices).unsqueeze(1)
         return [make(pixels), targets.index_select(0, indices)]

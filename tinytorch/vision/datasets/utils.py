@@ -7,7 +7,6 @@ and only then gets its name: what has the name is complete.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import http.client
 import os
 import pathlib
@@ -20,6 +19,12 @@ import urllib.request
 import zipfile
 from collections.abc import Iterable
 from typing import Any
+
+from tinytorch.vision.datasets._integrity import (
+    calculate_md5,
+    check_integrity,
+    check_md5,
+)
 
 __all__ = [
     "calculate_md5",
@@ -40,25 +45,6 @@ ATTEMPTS = 3
 _CHUNK = 1 << 18
 _AGENT = "tinytorch/vision"
 _NETWORK = (urllib.error.URLError, http.client.HTTPException, OSError)
-
-
-def calculate_md5(fpath: Path, chunk_size: int = 1 << 20) -> str:
-    """Return the MD5 sum of a file."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with open(fpath, "rb") as stream:
-        while chunk := stream.read(chunk_size):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def check_md5(fpath: Path, md5: str) -> bool:
-    """Return whether a file has this MD5 sum."""
-    return md5 == calculate_md5(fpath)
-
-
-def check_integrity(fpath: Path, md5: str | None = None) -> bool:
-    """Return whether a file is there, with this MD5 sum if one is given."""
-    return os.path.isfile(fpath) and (md5 is None or check_md5(fpath, md5))
 
 
 # ---- download ----

@@ -15,11 +15,13 @@ import select
 import struct
 import sys
 from collections.abc import Callable
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tinytorch
 from tinytorch._core.tensor import Tensor
+
+if TYPE_CHECKING:  # loaders without workers do without multiprocessing
+    from multiprocessing.connection import Connection
 
 __all__ = ["FrameReader", "dump", "widen", "write"]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import copy
 import itertools
 import os
 import queue
 import sys
 import time
 import warnings
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +25,18 @@ from tinytorch.utils.data._utils.worker import RESTART, StreamEnd, WorkerSpec
 __all__ = ["LoaderIterator", "SingleProcessIterator", "WorkersIterator"]
 
 
+def _apart(loader: Any) -> Any:
+    """Return a loader that does not hold the iterator that is going to hold it.
+
+    Else workers that are kept would outlive the loader until the next collection.
+    """
+    if not loader.persistent_workers:
+        return loader
+    twin = copy.copy(loader)
+    twin._iterator = None
+    return twin
+
+
 class LoaderIterator:
     """What both kinds of pass have in common.
 
@@ -31,10 +45,10 @@ class LoaderIterator:
     """
 
     def __init__(self, loader: Any) -> None:
-        self._loader = loader
+        self._loader = _apart(loader)
         self._iterable = loader._dataset_kind == 1
         self._pin = loader.pin_memory and pinning.usable()
-        self._resume = self._take_resume()
+        self._resume = self._take_resume(loader)
         kept: int | None = self._resume.get("kept_seed")
         self._position = position.Position(position.states(loader), kept)
         loader._position = self._position
@@ -46,12 +60,12 @@ class LoaderIterator:
         drawn = tinytorch.empty((), dtype=tinytorch.int64).random_(generator=source)
         return int(drawn.item())
 
-    def _take_resume(self) -> dict[str, Any]:
+    def _take_resume(self, loader: Any) -> dict[str, Any]:
         """Return what load_state_dict left, having set the random state to it."""
-        saved: dict[str, Any] = self._loader._resume or {}
-        self._loader._resume = None
+        saved: dict[str, Any] = loader._resume or {}
+        loader._resume = None
         if saved:
-            position.set_states(self._loader, saved["start"])
+            position.set_states(loader, saved["start"])
         return saved
 
     def _catch_up(self) -> None:
@@ -59,13 +73,16 @@ class LoaderIterator:
         saved, self._resume = self._resume, {}
         if not saved:
             return
-        for _ in range(saved["yielded"]):
-            if self._iterable:
-                self._next_batch()
-            elif next(self._indices, None) is None:
-                raise RuntimeError(
-                    "load_state_dict: the saved position is past the end of the data"
-                )
+        try:
+            for _ in range(saved["yielded"]):
+                if self._iterable:
+                    self._next_batch()
+                else:
+                    next(self._indices)
+        except StopIteration:
+            raise RuntimeError(
+                "load_state_dict: the saved position is past the end of the data"
+            ) from None
         self._position.yielded = saved["yielded"]
 
     def _settle(self, saved: dict[str, Any]) -> None:
@@ -169,10 +186,16 @@ class WorkersIterator(LoaderIterator):
         with contextlib.suppress(ImportError):
             import numpy  # noqa: F401  once here, not once in each process
         context = loader.multiprocessing_context or pool.default_context()
+        owner = weakref.ref(self)  # a cycle would keep the workers after a break
+
+        def check() -> None:
+            iterator = owner()
+            if iterator is not None:
+                iterator._check()
+
         for i in range(loader.num_workers):
-            self._workers.append(
-                pool.ProcessWorker(context, spec, i, self._workers, self._check)
-            )
+            worker = pool.ProcessWorker(context, spec, i, self._workers, check)
+            self._workers.append(worker)
 
     def _check(self) -> None:
         for worker in self._workers:
@@ -196,7 +219,8 @@ class WorkersIterator(LoaderIterator):
 
     def restart(self, loader: Any) -> None:
         """Begin another pass with the same workers."""
-        self._resume = self._take_resume()
+        self._loader = _apart(loader)
+        self._resume = self._take_resume(loader)
         drawn = bool(self._resume) and self._resume["kept_seed"] is None
         kept = None if drawn else self._base_seed
         self._position = position.Position(position.states(loader), kept)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import queue
 import signal
 import sys
@@ -11,7 +10,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 from tinytorch.utils.data._utils import channel
@@ -43,6 +41,8 @@ def default_context() -> Any:
     Fork is what PyTorch's programs rely on where it exists: their data sets need not
     be importable. The core's threads are made for it; macOS's libraries are not.
     """
+    import multiprocessing
+
     chosen = multiprocessing.get_start_method(allow_none=True)
     if chosen is None and sys.platform == "linux":
         chosen = "fork"
@@ -149,6 +149,8 @@ class ProcessWorker:
         workers: Sequence[Any], timeout: float, check: Callable[[], None]
     ) -> Any:
         """Return one of the workers that have replied; TimeoutError if none does."""
+        from multiprocessing.connection import wait
+
         by_end = {worker._replies: worker for worker in workers}
         start = time.monotonic()
         while not (ready := wait(by_end, min(timeout, TICK) if timeout else TICK)):
