@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 import tinytorch as tt
-from serialized import BOTH, FORMATS, loaded, same, saved
+from serialized import BOTH, DTYPES, FORMATS, loaded, same, saved
 
 torch = pytest.importorskip("torch")
 
 
-DTYPES = ["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16",
-          "int8", "uint8", "bool"]
 
 
 def values(dtype: str) -> list[Any]:
