@@ -12,8 +12,18 @@ from tinytorch._core import types
 from tinytorch._core.ops.data import of_dtype
 from tinytorch._core.tensor import Tensor
 
-__all__ = ["BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor",
-           "FloatTensor", "HalfTensor", "IntTensor", "LongTensor", "ShortTensor"]
+__all__ = [
+    "BFloat16Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
+]
 
 
 class _TensorType(type):
@@ -25,16 +35,22 @@ class _TensorType(type):
         return of_dtype(cls.dtype, args, device)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return (isinstance(instance, Tensor) and instance.dtype is cls.dtype
-                and not instance.is_cuda)
+        return (
+            isinstance(instance, Tensor)
+            and instance.dtype is cls.dtype
+            and not instance.is_cuda
+        )
 
     def __repr__(cls) -> str:
         return f"<class 'torch.{cls.__name__}'>"
 
 
 def _made(name: str, dtype: types.dtype) -> _TensorType:
-    return _TensorType(name, (), {
-        "dtype": dtype, "is_cuda": False, "is_sparse": False, "__module__": "torch"})
+    return _TensorType(
+        name,
+        (),
+        {"dtype": dtype, "is_cuda": False, "is_sparse": False, "__module__": "torch"},
+    )
 
 
 FloatTensor = _made("FloatTensor", types.float32)

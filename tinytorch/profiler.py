@@ -65,5 +65,7 @@ class KernelTotal:
         return self.flops / self.seconds * 1e-9 if self.seconds else 0.0
 
     def __repr__(self) -> str:
-        return (f"KernelTotal(count={self.count}, seconds={self.seconds:.3g}, "
-                f"bytes={self.bytes}, flops={self.flops:.3g})")
+        return (
+            f"KernelTotal(count={self.count}, seconds={self.seconds:.3g}, "
+            f"bytes={self.bytes}, flops={self.flops:.3g})"
+        )

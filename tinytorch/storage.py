@@ -140,8 +140,10 @@ class TypedStorage:
         self._elements()[index] = value
 
     def __repr__(self) -> str:
-        return (f"[TypedStorage(dtype={self.dtype}, device={self.device}) of size "
-                f"{self.size()}]")
+        return (
+            f"[TypedStorage(dtype={self.dtype}, device={self.device}) of size "
+            f"{self.size()}]"
+        )
 
 
 _live: WeakValueDictionary[int, UntypedStorage] = WeakValueDictionary()
@@ -175,8 +177,13 @@ def storage(self: Tensor) -> TypedStorage:
 
 
 def _rebuild(
-    cls: type[Tensor], held: UntypedStorage, kind: dtype, offset: int,
-    size: tuple[int, ...], stride: tuple[int, ...], requires_grad: bool,
+    cls: type[Tensor],
+    held: UntypedStorage,
+    kind: dtype,
+    offset: int,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    requires_grad: bool,
     attributes: dict[str, Any],
 ) -> Tensor:
     made = held._bytes[:0].view(kind).set_(held, offset, size, stride)
@@ -198,10 +205,18 @@ def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
     if self.requires_grad and not self.is_leaf:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support the "
-            "pickle protocol; use detach() first")
+            "pickle protocol; use detach() first"
+        )
     return _rebuild, (
-        type(self), untyped_storage(self), self.dtype, self.storage_offset(),
-        tuple(self.shape), self.stride(), self.requires_grad, _attributes(self))
+        type(self),
+        untyped_storage(self),
+        self.dtype,
+        self.storage_offset(),
+        tuple(self.shape),
+        self.stride(),
+        self.requires_grad,
+        _attributes(self),
+    )
 
 
 def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
@@ -213,13 +228,21 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "Only Tensors created explicitly by the user (graph leaves) support the "
             "deepcopy protocol at the moment.  If you were attempting to deepcopy a "
             "module, this may be because of a torch.nn.utils.weight_norm usage, see "
-            "https://github.com/pytorch/pytorch/pull/103001")
+            "https://github.com/pytorch/pytorch/pull/103001"
+        )
     held = untyped_storage(self)
     memo.setdefault(-id(held), held)  # alive for as long as its identity counts
     attributes = {k: deepcopy(v, memo) for k, v in _attributes(self).items()}
     made = _rebuild(
-        type(self), held.__deepcopy__(memo), self.dtype, self.storage_offset(),
-        tuple(self.shape), self.stride(), self.requires_grad, attributes)
+        type(self),
+        held.__deepcopy__(memo),
+        self.dtype,
+        self.storage_offset(),
+        tuple(self.shape),
+        self.stride(),
+        self.requires_grad,
+        attributes,
+    )
     memo[id(self)] = made
     if self.grad is not None:
         made.grad = __deepcopy__(self.grad, memo)
@@ -230,6 +253,13 @@ def __copy__(self: Tensor) -> Tensor:
     """Return another tensor over the same memory, with the same place in the graph."""
     if self.is_leaf:
         return _rebuild(
-            type(self), untyped_storage(self), self.dtype, self.storage_offset(),
-            tuple(self.shape), self.stride(), self.requires_grad, _attributes(self))
+            type(self),
+            untyped_storage(self),
+            self.dtype,
+            self.storage_offset(),
+            tuple(self.shape),
+            self.stride(),
+            self.requires_grad,
+            _attributes(self),
+        )
     return self.view_as(self)

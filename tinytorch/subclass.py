@@ -18,11 +18,34 @@ __all__ = ["disabled_torch_function"]
 
 OPERATORS = tuple(
     f"__{prefix}{name}__"
-    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul",
-                 "and", "or", "xor", "lshift", "rshift")
+    for name in (
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "and",
+        "or",
+        "xor",
+        "lshift",
+        "rshift",
+    )
     for prefix in ("", "r")
-) + ("__neg__", "__abs__", "__invert__", "__getitem__", "__eq__", "__ne__", "__lt__",
-     "__le__", "__gt__", "__ge__")
+) + (
+    "__neg__",
+    "__abs__",
+    "__invert__",
+    "__getitem__",
+    "__eq__",
+    "__ne__",
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+)
 
 
 def disabled_torch_function(*args: Any, **kwargs: Any) -> Any:

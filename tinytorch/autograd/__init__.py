@@ -47,9 +47,7 @@ def _seeds(
 ) -> tuple[Any, ...]:
     """Check the gradients that backward starts from; None becomes ones."""
     if len(grads) != len(outputs):
-        raise RuntimeError(
-            f"got {len(outputs)} tensors and {len(grads)} gradients"
-        )
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients")
     seeds = []
     for i, (y, gy) in enumerate(zip(outputs, grads, strict=True)):
         if gy is None:
@@ -70,10 +68,14 @@ def _seeds(
             )
         elif (shape := gy.shape[1:] if batched else gy.shape) != y.shape:
             raise RuntimeError(
-                ("If `is_grads_batched=True`, we interpret the first dimension of each "
-                 "grad_output as the batch dimension. The sizes of the remaining "
-                 "dimensions are expected to match the shape of corresponding output, "
-                 "but a mismatch was detected: " if batched else "Mismatch in shape: ")
+                (
+                    "If `is_grads_batched=True`, we interpret the first dimension of each "
+                    "grad_output as the batch dimension. The sizes of the remaining "
+                    "dimensions are expected to match the shape of corresponding output, "
+                    "but a mismatch was detected: "
+                    if batched
+                    else "Mismatch in shape: "
+                )
                 + f"grad_output[{i}] has a shape of {shape} and output[{i}] has a "
                 f"shape of {y.shape}."
             )

@@ -40,7 +40,8 @@ def _as_tuple(x: Any, what: str, name: str) -> tuple[bool, Tensors]:
 def _fresh(xs: Tensors, create_graph: bool) -> Tensors:
     """New tensors to differentiate by, so that captured ones are told apart."""
     return tuple(
-        x.view_as(x) if create_graph and x.requires_grad
+        x.view_as(x)
+        if create_graph and x.requires_grad
         else x.detach().requires_grad_()
         for x in xs
     )
@@ -314,9 +315,7 @@ def jacobian(
     return results if out_tuple else results[0]
 
 
-def _rows(
-    y: Any, xs: Tensors, create_graph: bool, strict: bool, what: str
-) -> Tensors:
+def _rows(y: Any, xs: Tensors, create_graph: bool, strict: bool, what: str) -> Tensors:
     """The Jacobians of one output, one per input."""
     n = y.numel()
     basis = tinytorch.eye(n, dtype=y.dtype, device=y.device)

@@ -50,9 +50,7 @@ def _differentiable(outputs: Any) -> list[Any]:
 
 
 def _check_inputs(inputs: tuple[Any, ...]) -> list[Any]:
-    checked = [
-        x for x in inputs if isinstance(x, tinytorch.Tensor) and x.requires_grad
-    ]
+    checked = [x for x in inputs if isinstance(x, tinytorch.Tensor) and x.requires_grad]
     if not checked:
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none "
@@ -115,9 +113,7 @@ def _numerical(
     return [tinytorch.stack(column) for column in zip(*columns, strict=True)]
 
 
-def _backward(
-    outputs: list[Any], grads: list[Any], checked: list[Any]
-) -> list[Any]:
+def _backward(outputs: list[Any], grads: list[Any], checked: list[Any]) -> list[Any]:
     if not any(y.requires_grad for y in outputs):
         return [None] * len(checked)
     pairs = [(y, g) for y, g in zip(outputs, grads, strict=True) if y.requires_grad]
@@ -147,9 +143,7 @@ def _check_gradient(x: Any, gx: Any, options: _Options) -> None:
             f"grad is incorrect size: expected {tuple(x.shape)}, got {tuple(gx.shape)}"
         )
     if options.dtypes and gx.dtype != x.dtype:
-        raise GradcheckError(
-            f"grad has dtype {gx.dtype} where the input has {x.dtype}"
-        )
+        raise GradcheckError(f"grad has dtype {gx.dtype} where the input has {x.dtype}")
 
 
 def _analytical(

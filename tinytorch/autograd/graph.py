@@ -82,9 +82,7 @@ def register_multi_grad_hook(
     PyTorch would call it with None in the missing places.
     """
     if mode not in ("all", "any"):
-        raise ValueError(
-            f"Expects mode to be one of ('all', 'any') but got {mode}"
-        )
+        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
     lock = threading.Lock()
     arrived: dict[int, dict[int, Any]] = {}  # by backward pass: {position: gradient}
 

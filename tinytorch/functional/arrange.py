@@ -16,9 +16,23 @@ from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import Size, int64, promote_types
 
 __all__ = [
-    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes",
-    "cartesian_prod", "column_stack", "combinations", "dsplit", "dstack", "hsplit",
-    "hstack", "meshgrid", "row_stack", "vander", "vsplit", "vstack",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "block_diag",
+    "broadcast_shapes",
+    "cartesian_prod",
+    "column_stack",
+    "combinations",
+    "dsplit",
+    "dstack",
+    "hsplit",
+    "hstack",
+    "meshgrid",
+    "row_stack",
+    "vander",
+    "vsplit",
+    "vstack",
 ]
 METHODS = ["dsplit", "hsplit", "vsplit"]
 
@@ -163,7 +177,10 @@ def _one_of(first: Any, indices: Any, sections: Any, name: str) -> Any:
 
 
 def hsplit(
-    input: Tensor, indices_or_sections: Any = None, *, indices: Any = None,
+    input: Tensor,
+    indices_or_sections: Any = None,
+    *,
+    indices: Any = None,
     sections: int | None = None,
 ) -> tuple[Tensor, ...]:
     """Split along the second dimension, a vector along its only one."""
@@ -172,7 +189,10 @@ def hsplit(
 
 
 def vsplit(
-    input: Tensor, indices_or_sections: Any = None, *, indices: Any = None,
+    input: Tensor,
+    indices_or_sections: Any = None,
+    *,
+    indices: Any = None,
     sections: int | None = None,
 ) -> tuple[Tensor, ...]:
     """Split along the first dimension."""
@@ -181,7 +201,10 @@ def vsplit(
 
 
 def dsplit(
-    input: Tensor, indices_or_sections: Any = None, *, indices: Any = None,
+    input: Tensor,
+    indices_or_sections: Any = None,
+    *,
+    indices: Any = None,
     sections: int | None = None,
 ) -> tuple[Tensor, ...]:
     """Split along the third dimension."""
@@ -207,14 +230,16 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
             if size < 0:
                 raise RuntimeError(
                     "Trying to create tensor with negative dimension "
-                    f"({size}): ({size})")
+                    f"({size}): ({size})"
+                )
             if size in (1, result[at]):
                 continue
             if result[at] != 1:
                 raise RuntimeError(
                     f"Attempting to broadcast a dimension of length {size} at {at}! "
                     f"Mismatching argument at index {k} had {sizes}; but expected "
-                    f"shape should be broadcastable to {result}")
+                    f"shape should be broadcastable to {result}"
+                )
             result[at] = size
     return Size(result)
 
@@ -229,24 +254,32 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     Args:
         indexing: "ij", the first vector runs over the first dimension, or "xy".
     """
-    given = list(tensors[0]) if len(tensors) == 1 and not isinstance(
-        tensors[0], Tensor) else list(tensors)
+    given = (
+        list(tensors[0])
+        if len(tensors) == 1 and not isinstance(tensors[0], Tensor)
+        else list(tensors)
+    )
     if not given:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     if indexing is None:
         indexing = "ij"
         warnings.warn(
             "torch.meshgrid: in an upcoming release, it will be required to pass the "
-            "indexing argument.", UserWarning, stacklevel=2)
+            "indexing argument.",
+            UserWarning,
+            stacklevel=2,
+        )
     if indexing not in ("ij", "xy"):
         raise RuntimeError(
             'torch.meshgrid: indexing must be one of "xy" or "ij", but received: '
-            f"{indexing}")
+            f"{indexing}"
+        )
     for x in given:
         if x.ndim > 1:
             raise RuntimeError(
                 "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
-                f"{x}")
+                f"{x}"
+            )
         if x.dtype != given[0].dtype:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")
         if x.device != given[0].device:
@@ -266,8 +299,11 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
 
 def cartesian_prod(*tensors: Any) -> Tensor:
     """Return all tuples with one element of each vector, as rows."""
-    given = tensors[0] if len(tensors) == 1 and not isinstance(
-        tensors[0], Tensor) else tensors
+    given = (
+        tensors[0]
+        if len(tensors) == 1 and not isinstance(tensors[0], Tensor)
+        else tensors
+    )
     for x in given:
         if x.ndim != 1:
             raise RuntimeError(f"Expect a 1D vector, but got shape {list(x.shape)}")
@@ -277,9 +313,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     return stack([g.flatten() for g in meshgrid(*given, indexing="ij")], 1)
 
 
-def combinations(
-    input: Tensor, r: int = 2, with_replacement: bool = False
-) -> Tensor:
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """Return all choices of `r` elements of a vector, as rows."""
     if input.ndim != 1:
         raise RuntimeError(f"Expect a 1D vector, but got shape {list(input.shape)}")
@@ -287,8 +321,11 @@ def combinations(
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return input.new_empty(0)
-    choose = (itertools.combinations_with_replacement if with_replacement
-              else itertools.combinations)
+    choose = (
+        itertools.combinations_with_replacement
+        if with_replacement
+        else itertools.combinations
+    )
     rows = list(choose(range(input.numel()), r))
     columns = [
         tensor([row[k] for row in rows], dtype=int64, device=input.device)

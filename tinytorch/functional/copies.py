@@ -60,7 +60,8 @@ def _copying(name: str, show: Callable[..., Any]) -> Callable[..., Any]:
             return tuple(y.clone() for y in shown)
         if len(out) != len(shown):
             raise RuntimeError(
-                f"{name}_copy: expected {len(shown)} tensors in out, got {len(out)}")
+                f"{name}_copy: expected {len(shown)} tensors in out, got {len(out)}"
+            )
         for y, target in zip(shown, out, strict=True):
             put_into(y, target)
         return None

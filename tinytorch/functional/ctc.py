@@ -47,8 +47,9 @@ def ctc_loss(
         raise ValueError(f"{reduction} is not a valid value for reduction")
     batched = log_probs.dim() == 3
     if log_probs.dim() not in (2, 3):
-        raise RuntimeError(f"ctc_loss: log_probs has {log_probs.dim()} dimensions, not "
-                           "2 or 3")
+        raise RuntimeError(
+            f"ctc_loss: log_probs has {log_probs.dim()} dimensions, not 2 or 3"
+        )
     if not batched:
         log_probs = unsqueeze(log_probs, 1)
     steps, batch, classes = log_probs.shape

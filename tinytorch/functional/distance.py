@@ -58,8 +58,15 @@ def cosine_similarity(
 
 
 _type_words = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
-    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+    "float32": "Float",
+    "float64": "Double",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "int64": "Long",
+    "int32": "Int",
+    "int16": "Short",
+    "int8": "Char",
+    "uint8": "Byte",
     "bool": "Bool",
 }
 
@@ -94,7 +101,8 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
 
 
 _modes = (
-    "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist",
+    "use_mm_for_euclid_dist_if_necessary",
+    "use_mm_for_euclid_dist",
     "donot_use_mm_for_euclid_dist",
 )
 _MANY = 25  # rows from which on a product costs less than all differences

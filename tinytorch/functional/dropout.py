@@ -11,8 +11,15 @@ from tinytorch._core.ops.softmax import softmax
 from tinytorch._core.tensor import Tensor
 
 FUNCTIONAL = [
-    "alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d",
-    "feature_alpha_dropout", "gumbel_softmax", "rrelu", "rrelu_",
+    "alpha_dropout",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "feature_alpha_dropout",
+    "gumbel_softmax",
+    "rrelu",
+    "rrelu_",
 ]
 
 
@@ -22,7 +29,10 @@ def _check(p: float) -> None:
 
 
 def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
 ) -> Tensor:
     """Return the input with elements zeroed with probability p, others scaled up.
 
@@ -38,7 +48,10 @@ def dropout(
 
 
 def alpha_dropout(
-    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False,
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = False,
+    inplace: bool = False,
 ) -> Tensor:
     """Return `dropout` that keeps mean and variance, for networks of selu units."""
     _check(p)
@@ -47,7 +60,10 @@ def alpha_dropout(
 
 
 def feature_alpha_dropout(
-    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False,
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = False,
+    inplace: bool = False,
 ) -> Tensor:
     """Return `alpha_dropout` of whole channels, the input's second dimension."""
     _check(p)
@@ -61,7 +77,10 @@ def _channels(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
 
 
 def dropout1d(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
 ) -> Tensor:
     """Return `dropout` of whole channels of (N, C, L) or (C, L)."""
     _check(p)
@@ -70,7 +89,8 @@ def dropout1d(
             "dropout1d: Expected 2D or 3D input, but received a "
             f"{input.ndim}D input. Note that dropout1d exists to provide channel-wise "
             "dropout on inputs with 1 spatial dimension, a channel dimension, and an "
-            "optional batch dimension (i.e. 2D or 3D inputs).")
+            "optional batch dimension (i.e. 2D or 3D inputs)."
+        )
     if input.ndim == 3:
         return _channels(input, p, training, inplace)
     if inplace:
@@ -80,7 +100,10 @@ def dropout1d(
 
 
 def dropout2d(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
 ) -> Tensor:
     """Return `dropout` of whole channels of (N, C, H, W)."""
     _check(p)
@@ -91,7 +114,9 @@ def dropout2d(
             "behavior and silence this warning, please use dropout instead. Note that "
             "dropout2d exists to provide channel-wise dropout on inputs with 2 spatial "
             "dimensions, a channel dimension, and an optional batch dimension (i.e. 3D "
-            "or 4D inputs).", stacklevel=2)
+            "or 4D inputs).",
+            stacklevel=2,
+        )
     if input.ndim == 3:
         warnings.warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that "
@@ -99,12 +124,17 @@ def dropout2d(
             "shape (N, C, L), where C is the channel dim. This behavior will change in "
             "a future release to interpret the input as one without a batch dimension, "
             "i.e. shape (C, H, W). To maintain the 1D channel-wise dropout behavior, "
-            "please switch to using dropout1d instead.", stacklevel=2)
+            "please switch to using dropout1d instead.",
+            stacklevel=2,
+        )
     return _channels(input, p, training, inplace)
 
 
 def dropout3d(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
 ) -> Tensor:
     """Return `dropout` of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
     _check(p)
@@ -115,7 +145,9 @@ def dropout3d(
             "behavior and silence this warning, please use dropout instead. Note that "
             "dropout3d exists to provide channel-wise dropout on inputs with 3 spatial "
             "dimensions, a channel dimension, and an optional batch dimension (i.e. 4D "
-            "or 5D inputs).", stacklevel=2)
+            "or 5D inputs).",
+            stacklevel=2,
+        )
     if input.ndim == 5:
         return _channels(input, p, training, inplace)
     if inplace:
@@ -125,8 +157,11 @@ def dropout3d(
 
 
 def rrelu(
-    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3,
-    training: bool = False, inplace: bool = False,
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
 ) -> Tensor:
     """Return x above zero and x times a slope of ``[lower, upper)`` elsewhere.
 
@@ -137,7 +172,10 @@ def rrelu(
 
 
 def gumbel_softmax(
-    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10,
+    logits: Tensor,
+    tau: float = 1,
+    hard: bool = False,
+    eps: float = 1e-10,
     dim: int = -1,
 ) -> Tensor:
     """Return a sample that is nearly one-hot, differentiable in the logits.

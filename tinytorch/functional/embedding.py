@@ -124,8 +124,9 @@ def embedding_bag(
     if mode not in _modes:
         raise ValueError("mode has to be one of sum, mean or max")
     if mode == "max" and scale_grad_by_freq:
-        raise ValueError("max mode does not support scaling the gradient by the "
-                         "frequency")
+        raise ValueError(
+            "max mode does not support scaling the gradient by the frequency"
+        )
     if mode == "max" and sparse:
         raise ValueError("max mode does not support sparse weights")
     if sparse:
@@ -141,6 +142,12 @@ def embedding_bag(
     if padding_idx is not None and padding_idx < 0:
         padding_idx += weight.shape[0]
     return _embedding_bag(
-        weight, input, offsets, _modes[mode], per_sample_weights, include_last_offset,
-        -1 if padding_idx is None else padding_idx, scale_grad_by_freq,
+        weight,
+        input,
+        offsets,
+        _modes[mode],
+        per_sample_weights,
+        include_last_offset,
+        -1 if padding_idx is None else padding_idx,
+        scale_grad_by_freq,
     )

@@ -17,13 +17,22 @@ from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import device, dtype
 
 __all__ = [
-    "channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle",
+    "channel_shuffle",
+    "native_channel_shuffle",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "affine_grid_generator",
 ]
 METHODS: list[str] = []
 FUNCTIONAL = [
-    "affine_grid", "channel_shuffle", "lp_pool1d", "lp_pool2d", "lp_pool3d",
-    "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle",
+    "affine_grid",
+    "channel_shuffle",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
+    "native_channel_shuffle",
+    "pixel_shuffle",
+    "pixel_unshuffle",
 ]
 
 Sizes = int | Sequence[int]

@@ -17,7 +17,8 @@ def _replaced(whole: Tensor, part: Tensor, src: Tensor) -> Tensor:
     if part.shape != src.shape:
         raise RuntimeError(
             "expected src to have a size equal to the slice of self. "
-            f"src size = {list(src.shape)}, slice size = {list(part.shape)}")
+            f"src size = {list(src.shape)}, slice size = {list(part.shape)}"
+        )
     part.copy_(src)
     return whole
 
@@ -34,21 +35,32 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 
 def slice_scatter(
-    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None,
-    end: int | None = None, step: int = 1, *, out: Tensor | None = None,
+    input: Tensor,
+    src: Tensor,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the input with ``[start:end:step]``, along `dim`, replaced by `src`."""
     whole = input.clone()
     if not -whole.ndim <= dim < whole.ndim:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-whole.ndim}, "
-            f"{whole.ndim - 1}], but got {dim})")
+            f"{whole.ndim - 1}], but got {dim})"
+        )
     key = (slice(None),) * (dim % whole.ndim) + (slice(start, end, step),)
     return delivered(_replaced(whole, whole[key], src), out)
 
 
 def diagonal_scatter(
-    input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1,
+    input: Tensor,
+    src: Tensor,
+    offset: int = 0,
+    dim1: int = 0,
+    dim2: int = 1,
 ) -> Tensor:
     """Return the input with the diagonal of two dimensions replaced by `src`."""
     whole = input.clone()
@@ -64,11 +76,13 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """
     if tensor.dtype != int64:
         raise RuntimeError(
-            "one_hot is only applicable to index tensor of type LongTensor.")
+            "one_hot is only applicable to index tensor of type LongTensor."
+        )
     if tensor.numel() == 0:
         if num_classes <= 0:
             raise RuntimeError(
-                "Can not infer total number of classes from empty tensor.")
+                "Can not infer total number of classes from empty tensor."
+            )
         return empty((*tensor.shape, num_classes), dtype=int64, device=tensor.device)
     if tensor.device.type != "meta":
         if int(tensor.min()) < 0:

@@ -21,9 +21,24 @@ from tinytorch._core.tensor import Tensor
 __all__ = ["matrix_exp", "matrix_power"]
 METHODS = __all__
 LINALG = [
-    "cond", "cross", "diagonal", "eig", "eigvals", "ldl_factor", "ldl_factor_ex",
-    "ldl_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power", "multi_dot",
-    "norm", "tensorinv", "tensorsolve", "vander", "vecdot",
+    "cond",
+    "cross",
+    "diagonal",
+    "eig",
+    "eigvals",
+    "ldl_factor",
+    "ldl_factor_ex",
+    "ldl_solve",
+    "matmul",
+    "matrix_exp",
+    "matrix_norm",
+    "matrix_power",
+    "multi_dot",
+    "norm",
+    "tensorinv",
+    "tensorsolve",
+    "vander",
+    "vecdot",
 ]
 
 Order = float | str | None
@@ -32,8 +47,15 @@ Order = float | str | None
 # ---- checks ----
 
 _WORDS = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
-    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+    "float32": "Float",
+    "float64": "Double",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "int64": "Long",
+    "int32": "Int",
+    "int16": "Short",
+    "int8": "Char",
+    "uint8": "Byte",
     "bool": "Bool",
 }
 
@@ -69,8 +91,13 @@ def _check_floats(A: Tensor, op: str) -> None:
 
 
 def matrix_norm(
-    A: Tensor, ord: float | str = "fro", dim: Sequence[int] = (-2, -1),
-    keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None,
+    A: Tensor,
+    ord: float | str = "fro",
+    dim: Sequence[int] = (-2, -1),
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return a norm of each matrix.
 
@@ -145,8 +172,13 @@ def _widened(A: Tensor, dtype: Any, op: str) -> Tensor:
 
 
 def norm(
-    A: Tensor, ord: Order = None, dim: int | Sequence[int] | None = None,
-    keepdim: bool = False, *, out: Tensor | None = None, dtype: Any = None,
+    A: Tensor,
+    ord: Order = None,
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    *,
+    out: Tensor | None = None,
+    dtype: Any = None,
 ) -> Tensor:
     """Return `vector_norm` or `matrix_norm`, by how many dimensions are given.
 
@@ -283,9 +315,7 @@ def _pade(A: Tensor, degree: int) -> Tensor:
 # ---- products ----
 
 
-def vecdot(
-    x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None
-) -> Tensor:
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """Return the products of vectors along a dimension, summed; others broadcast."""
     _check_floats(x, "linalg.vecdot")
     if x.dtype != y.dtype:
@@ -335,8 +365,12 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
             f"multi_dot(): expected at least 2 tensors but got {len(chain)}"
         )
     _check_chain(chain)
-    shape = [n for x, d in ((chain[0], 0), (chain[-1], 1)) if x.ndim == 2
-             for n in [x.shape[d]]]
+    shape = [
+        n
+        for x, d in ((chain[0], 0), (chain[-1], 1))
+        if x.ndim == 2
+        for n in [x.shape[d]]
+    ]
     if chain[0].ndim == 1:
         chain[0] = chain[0].unsqueeze(0)
     if chain[-1].ndim == 1:
@@ -380,8 +414,12 @@ def _multiply_chain(chain: list[Tensor]) -> Tensor:
         for i in range(n - length):
             j = i + length
             cost[i][j], split[i][j] = min(
-                (cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1],
-                 k)
+                (
+                    cost[i][k]
+                    + cost[k + 1][j]
+                    + sizes[i] * sizes[k + 1] * sizes[j + 1],
+                    k,
+                )
                 for k in range(i, j)
             )
 
@@ -413,8 +451,11 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
 
 
 def tensorsolve(
-    A: Tensor, B: Tensor, dims: Sequence[int] | None = None, *,
-    out: Tensor | None = None
+    A: Tensor,
+    B: Tensor,
+    dims: Sequence[int] | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the X with tensordot(A, X, X.ndim) = B."""
     if dims is not None:

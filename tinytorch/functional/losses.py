@@ -29,10 +29,17 @@ from tinytorch._core.types import int64
 from tinytorch.functional.distance import pairwise_distance, type_word
 
 FUNCTIONAL = [
-    "binary_cross_entropy_with_logits", "cosine_embedding_loss", "gaussian_nll_loss",
-    "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss",
-    "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss",
-    "triplet_margin_loss", "triplet_margin_with_distance_loss",
+    "binary_cross_entropy_with_logits",
+    "cosine_embedding_loss",
+    "gaussian_nll_loss",
+    "hinge_embedding_loss",
+    "margin_ranking_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
+    "poisson_nll_loss",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]
 
 
@@ -223,8 +230,9 @@ def cosine_embedding_loss(
     how = _named(reduction, size_average, reduce)
     dim = target.dim()
     if dim > 1:
-        raise RuntimeError("0D or 1D target tensor expected, multi-target not "
-                           "supported")
+        raise RuntimeError(
+            "0D or 1D target tensor expected, multi-target not supported"
+        )
     if input1.dim() != dim + 1 or input2.dim() != dim + 1:
         raise RuntimeError(
             f"{dim}D target tensor expects {dim + 1}D input tensors, but found inputs "

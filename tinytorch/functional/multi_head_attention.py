@@ -100,8 +100,8 @@ def multi_head_attention_forward(
     )
     head = width // num_heads
     _require(
-        head * num_heads == width, f"embed_dim {width} not divisible by num_heads "
-                                   f"{num_heads}"
+        head * num_heads == width,
+        f"embed_dim {width} not divisible by num_heads {num_heads}",
     )
     if use_separate_proj_weight:
         _require(

@@ -31,7 +31,11 @@ from tinytorch._core.tensor import Tensor
 __all__ = ["norm_except_dim"]
 METHODS: list[str] = []
 FUNCTIONAL = [
-    "batch_norm", "group_norm", "instance_norm", "local_response_norm", "normalize",
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "local_response_norm",
+    "normalize",
 ]
 
 
@@ -76,14 +80,11 @@ def group_norm(
     shape = input.shape
     if len(shape) < 2:
         raise RuntimeError(
-            "Expected at least 2 dimensions for input tensor but received "
-            f"{len(shape)}"
+            f"Expected at least 2 dimensions for input tensor but received {len(shape)}"
         )
     if num_groups > 0:
         rows = shape[0] * shape[1] // num_groups
-        _check_batch(
-            rows * math.prod(shape[2:]), [rows, num_groups, *shape[2:]]
-        )
+        _check_batch(rows * math.prod(shape[2:]), [rows, num_groups, *shape[2:]])
     return _group_norm(input, num_groups, weight, bias, eps)
 
 
@@ -200,6 +201,8 @@ def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     if not 0 <= dim < v.dim():
         raise RuntimeError(f"norm_except_dim: no dimension {dim} in {v.dim()}")
     others = [d for d in range(v.dim()) if d != dim]
-    return vector_norm(v, pow, others, keepdim=True) if others else vector_norm(
-        unsqueeze(v, 1), pow, 1
+    return (
+        vector_norm(v, pow, others, keepdim=True)
+        if others
+        else vector_norm(unsqueeze(v, 1), pow, 1)
     )

@@ -24,8 +24,19 @@ from tinytorch._core.tensor import Tensor
 from tinytorch.functional import linear_algebra as linalg
 
 __all__ = [
-    "chain_matmul", "cholesky", "cross", "kron", "logdet", "lu", "lu_solve", "pinverse",
-    "qr", "slogdet", "svd", "tensordot", "trace",
+    "chain_matmul",
+    "cholesky",
+    "cross",
+    "kron",
+    "logdet",
+    "lu",
+    "lu_solve",
+    "pinverse",
+    "qr",
+    "slogdet",
+    "svd",
+    "tensordot",
+    "trace",
 ]
 METHODS = [name for name in __all__ if name not in ("chain_matmul", "tensordot")]
 
@@ -39,8 +50,9 @@ def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     a = (1,) * (rank - input.ndim) + tuple(input.shape)
     b = (1,) * (rank - other.ndim) + tuple(other.shape)
     left = input.reshape([n for pair in zip(a, (1,) * rank, strict=True) for n in pair])
-    right = other.reshape([n for pair in zip((1,) * rank, b, strict=True)
-                           for n in pair])
+    right = other.reshape(
+        [n for pair in zip((1,) * rank, b, strict=True) for n in pair]
+    )
     y = (left * right).reshape([n * m for n, m in zip(a, b, strict=True)])
     return delivered(y, out)
 
@@ -95,9 +107,7 @@ def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
     return linalg.multi_dot(matrices, out=out)
 
 
-def tensordot(
-    a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None
-) -> Tensor:
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) -> Tensor:
     """Return the products summed over pairs of dimensions.
 
     Args:
@@ -226,8 +236,10 @@ def svd(
 ) -> Any:
     """Return (U, S, V) with input = U diag(S) V'; U = V = 0 unless compute_uv."""
     if input.ndim < 2:
-        raise RuntimeError("linalg.svd: input should have at least 2 dimensions, but "
-                           f"has {input.ndim} dimensions instead")
+        raise RuntimeError(
+            "linalg.svd: input should have at least 2 dimensions, but "
+            f"has {input.ndim} dimensions instead"
+        )
     if compute_uv:
         u, s, vh = svd_of(input, not some)
         results: Sequence[Tensor] = (u, s, vh.mT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinytorch.nn import functional, init, modules, parameter
+from tinytorch.nn import functional, init, modules, parameter, utils
 from tinytorch.nn.modules import *  # noqa: F403
 from tinytorch.nn.parameter import (
     Buffer,
@@ -18,5 +18,6 @@ __all__ = [
     "UninitializedParameter",
     "functional",
     "init",
+    "utils",
     *modules.__all__,
 ]

@@ -53,6 +53,9 @@ LINEAR = (
 )
 
 
+UNIFORM_BELOW = 0.3  # the normal draws that lie in the interval, below which few do
+
+
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """Return the factor that keeps the variance through a nonlinearity.
 
@@ -108,14 +111,43 @@ def trunc_normal_(
             "The distribution of values may be incorrect.",
             stacklevel=2,
         )
+    share = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
     with no_grad():
+        if share < UNIFORM_BELOW:
+            return _trunc_normal_from_uniform_(tensor, mean, std, a, b, generator)
         tensor.normal_(mean, std, generator=generator)
         while True:
             outside = (tensor < a) | (tensor > b)
             if not outside.any():
                 return tensor
-            again = tinytorch.empty_like(tensor).normal_(mean, std, generator=generator)
+            again = tinytorch.empty_like(tensor)
+            again.normal_(mean, std, generator=generator)
             tensor.copy_(tinytorch.where(outside, again, tensor))
+
+
+def _normal_cdf(x: float) -> float:
+    return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+
+
+def _trunc_normal_from_uniform_(
+    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
+) -> Tensor:
+    """Draw evenly from [a, b] and accept in proportion to the density there."""
+    peak = (min(max(mean, a), b) - mean) ** 2  # the nearest that [a, b] comes to it
+    waiting = None
+    while True:
+        drawn = tinytorch.empty_like(tensor).uniform_(a, b, generator=generator)
+        chance = ((peak - (drawn - mean) ** 2) / (2 * std * std)).exp()
+        u = tinytorch.empty_like(tensor).uniform_(0, 1, generator=generator)
+        accepted = u <= chance
+        if waiting is None:
+            tensor.copy_(drawn)
+            waiting = ~accepted
+        else:
+            tensor.copy_(tinytorch.where(waiting, drawn, tensor))
+            waiting = waiting & ~accepted
+        if not waiting.any():
+            return tensor
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

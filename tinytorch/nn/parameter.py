@@ -125,8 +125,8 @@ class UninitializedTensorMixin:
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer. This "
             "error usually happens in `load_state_dict` when trying to load an "
-            "uninitialized parameter into an initialized one. Call `forward` to initialize the "
-            "parameters before accessing their attributes."
+            "uninitialized parameter into an initialized one. Call `forward` to "
+            "initialize the parameters before accessing their attributes."
         )
 
     def share_memory_(self) -> Any:

@@ -209,9 +209,7 @@ def _check_numbers(
     difference = abs(actual - expected)
     if cmath.isfinite(difference) and difference <= atol + rtol * abs(expected):
         return
-    raise _Mismatch(
-        AssertionError, _scalar_message(actual, expected, rtol, atol), path
-    )
+    raise _Mismatch(AssertionError, _scalar_message(actual, expected, rtol, atol), path)
 
 
 def _check_tensors(

@@ -158,9 +158,7 @@ class _Checkpoint(PythonNode):
         return values
 
     def _compare(self, values: list[Any], spec: Any) -> None:
-        shapes = [
-            (tuple(y.shape), y.dtype) if _is_tensor(y) else None for y in values
-        ]
+        shapes = [(tuple(y.shape), y.dtype) if _is_tensor(y) else None for y in values]
         if spec != self._result_spec or shapes != self._shapes:
             raise CheckpointError(
                 "torch.utils.checkpoint: Recomputed values for the following tensors "
@@ -251,8 +249,10 @@ def checkpoint(
     first, second = context_fn()
     flat, spec = tree_flatten((args, kwargs))
     record = is_grad_enabled()
-    if record and use_reentrant and not any(
-        _is_tensor(x) and x.requires_grad for x in args
+    if (
+        record
+        and use_reentrant
+        and not any(_is_tensor(x) and x.requires_grad for x in args)
     ):
         warnings.warn(
             "None of the inputs have requires_grad=True. Gradients will be None",

@@ -2,7 +2,7 @@
 
 A table of hooks exists in a module from the first time somebody asks for it.  Asking
 for one that a call must look at sets the module's ``_hooked``; what is registered for
-all modules sets ``watched``.  A call looks at these two and goes straight to ``forward``.
+all modules sets ``watched``.  Where neither is set a call goes straight to ``forward``.
 """
 
 from __future__ import annotations
