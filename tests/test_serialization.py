@@ -116,6 +116,15 @@ def test_nested_containers(weights_only: bool, zipped: bool) -> None:
 
 
 @BOTH
+def test_results_become_leaves(weights_only: bool) -> None:
+    """Programs save the loss itself."""
+    for source, target in ((tt, torch), (torch, tt)):
+        loss = source.ones(2, requires_grad=True).sum()
+        got = loaded(target, saved(source, loss), weights_only=weights_only)
+        assert got.is_leaf and got.requires_grad and got.item() == 2
+
+
+@BOTH
 def test_attributes_of_tensors(weights_only: bool) -> None:
     for source, target in ((tt, torch), (torch, tt)):
         x, p = source.ones(2), source.nn.Parameter(source.ones(2))

@@ -71,10 +71,6 @@ def _reduce_tensor(x: Tensor) -> Any:
     own = getattr(cls.__reduce_ex__, "__wrapped__", cls.__reduce_ex__)
     if own not in (Tensor.__reduce_ex__, Parameter.__reduce_ex__):
         return NotImplemented  # the class has its own way
-    if x.requires_grad and not x.is_leaf:
-        raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the "
-            "pickle protocol; use detach() first")
     state = _attributes(x)
     if isinstance(x, Parameter):
         args: tuple[Any, ...] = (x.data, x.requires_grad, OrderedDict())
