@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+DTYPES = ["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16",
+          "int8", "uint8", "bool"]
 BOTH = pytest.mark.parametrize("weights_only", [True, False])
 FORMATS = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 

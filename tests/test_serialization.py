@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 import tinytorch as tt
-from serialized import BOTH, FORMATS, loaded, same, saved
+from serialized import BOTH, DTYPES, FORMATS, loaded, same, saved
 
 torch = pytest.importorskip("torch")
 
 
-DTYPES = ["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16",
-          "int8", "uint8", "bool"]
 
 
 def values(dtype: str) -> list[Any]:
@@ -115,6 +113,15 @@ def test_nested_containers(weights_only: bool, zipped: bool) -> None:
         assert got["meta"].device.type == "meta" and got["meta"].shape == (2, 3)
         assert isinstance(got["buffer"], target.nn.Buffer)
         assert got["buffer"].persistent is False
+
+
+@BOTH
+def test_results_become_leaves(weights_only: bool) -> None:
+    """Programs save the loss itself."""
+    for source, target in ((tt, torch), (torch, tt)):
+        loss = source.ones(2, requires_grad=True).sum()
+        got = loaded(target, saved(source, loss), weights_only=weights_only)
+        assert got.is_leaf and got.requires_grad and got.item() == 2
 
 
 @BOTH

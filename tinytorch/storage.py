@@ -202,11 +202,6 @@ def _attributes(x: Tensor) -> dict[str, Any]:
 
 
 def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
-    if self.requires_grad and not self.is_leaf:
-        raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the "
-            "pickle protocol; use detach() first"
-        )
     return _rebuild, (
         type(self),
         untyped_storage(self),

@@ -21,14 +21,14 @@ SHADES = " .:-=+*#%@"
 
 
 def mlp() -> nn.Module:
-    """Return a network of two hidden layers: 97.5 % after 10 epochs of all digits."""
+    """Return a network with two hidden layers: 784-128-64-10."""
     return nn.Sequential(
         nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(),
         nn.Linear(64, 10))
 
 
 def cnn() -> nn.Module:
-    """Return a convolutional network: 98.5 % after one epoch of all digits."""
+    """Return the convolutional network of PyTorch's example."""
     return nn.Sequential(
         nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(),
         nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten(), nn.Linear(9216, 128),

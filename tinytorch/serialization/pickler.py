@@ -19,6 +19,8 @@ from tinytorch.storage import TypedStorage, UntypedStorage, _attributes
 
 __all__ = ["Storages", "pickler_class"]
 
+_PythonPickler: Any = pickle._Pickler  # the one whose methods can be replaced
+
 
 class Storages:
     """The storages that a pickle refers to, each with the key it has there."""
@@ -69,10 +71,6 @@ def _reduce_tensor(x: Tensor) -> Any:
     own = getattr(cls.__reduce_ex__, "__wrapped__", cls.__reduce_ex__)
     if own not in (Tensor.__reduce_ex__, Parameter.__reduce_ex__):
         return NotImplemented  # the class has its own way
-    if x.requires_grad and not x.is_leaf:
-        raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the "
-            "pickle protocol; use detach() first")
     state = _attributes(x)
     if isinstance(x, Parameter):
         args: tuple[Any, ...] = (x.data, x.requires_grad, OrderedDict())
@@ -85,7 +83,7 @@ def _reduce_tensor(x: Tensor) -> Any:
         return _reduce_plain(x)
     func, args = _reduce_plain(x)
     if any("__getstate__" in vars(base) for base in cls.__mro__[:-2]):
-        state = x.__getstate__()  # type: ignore[attr-defined]
+        state = x.__getstate__()
     return rebuild.from_type, (func, cls, args, state)
 
 
@@ -155,23 +153,23 @@ def pickler_class(pickle_module: Any = pickle) -> Any:
                 return super().reducer_override(obj)
             return reduced
 
-    if issubclass(base, pickle._Pickler):
-        Pickler.save_global = _save_global  # type: ignore[attr-defined]
+    if issubclass(base, _PythonPickler):
+        Pickler.save_global = _save_global
         Pickler.dispatch = {
-            kind: _save_global if save is pickle._Pickler.save_global else save
+            kind: _save_global if save is _PythonPickler.save_global else save
             for kind, save in base.dispatch.items()
         }
-    if base is pickle._Pickler:
+    if base is _PythonPickler:
         Pickler.save = _save
     _classes[pickle_module] = Pickler
     return Pickler
 
 
 _PLAIN: dict[type, Any] = {
-    kind: pickle._Pickler.dispatch[kind]  # type: ignore[attr-defined]
+    kind: _PythonPickler.dispatch[kind]
     for kind in (type(None), bool, int, float, str, bytes, tuple, list, dict)
 }
-_save_any: Any = pickle._Pickler.save  # type: ignore[attr-defined]
+_save_any: Any = _PythonPickler.save
 
 
 def _save(self: Any, obj: Any, save_persistent_id: bool = True) -> None:
@@ -192,7 +190,7 @@ def _save_global(self: Any, obj: Any, name: str | None = None) -> None:
     """Write the name of a class, a function or a constant: PyTorch's if it has it."""
     found = torch_name(obj, name or str(getattr(obj, "__qualname__", "")))
     if found is None:
-        pickle._Pickler.save_global(self, obj, name)  # type: ignore[attr-defined]
+        _PythonPickler.save_global(self, obj, name)
         return
     module, qualified = found
     if self.proto >= 4:

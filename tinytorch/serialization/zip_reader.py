@@ -101,7 +101,7 @@ class Archive:
         """Return where a record's bytes begin in the file."""
         record = self._record(name)
         header = _LOCAL.unpack(self.source.read(record.header, _LOCAL.size))
-        offset = record.header + _LOCAL.size + header[9] + header[10]
+        offset: int = record.header + _LOCAL.size + header[9] + header[10]
         if header[0] != b"PK\3\4" or offset + record.size > record.limit:
             raise RuntimeError(_failed(f"broken header of {name!r:.80}"))
         return offset
