@@ -243,7 +243,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
         "nn.functional.binary_cross_entropy",
         "grad2/float64/*",
-        "PyTorch adds 1e-12 to the denominator x (1 - x), ours divides by it as it is",
+        "PyTorch adds 1e-12 to x and to 1 - x, ours takes at least 1e-12 of each",
     ),
     Deviation(
         "nn.functional.conv_transpose3d",

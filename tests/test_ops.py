@@ -285,5 +285,6 @@ def test_every_public_op_is_specified() -> None:
         if not inspect.isclass(item)
     }
     text = "".join(p.read_text() for p in TESTS.glob("test_*.py"))
-    bare = {name.rstrip("_") for name in public} - covered
+    named = {name.rstrip("_") for name in public if not name.startswith("_")}
+    bare = named - covered
     assert sorted(name for name in bare if f"{name}(" not in text) == []

@@ -112,6 +112,8 @@ FAMILIES = (
     "tinytorch.functional.linear_algebra",
     "tinytorch.functional.products",
     "tinytorch.functional.norms",
+    "tinytorch.functional.numbered",
+    "tinytorch.functional.windows",
 )
 
 
