@@ -179,6 +179,8 @@ def refusal(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         return f"layout {layout}"
     if kwargs.get("names") is not None:
         return "named tensor"
+    if kwargs.get("sparse"):
+        return "sparse gradient"
     return None
 
 
@@ -207,6 +209,68 @@ DEVIATIONS: tuple[Deviation, ...] = (
         "nn.functional.hardsigmoid",
         "grad*/float64/*",
         "PyTorch multiplies the gradient by 1/6 rounded to float32, we divide by 6",
+    ),
+    Deviation(
+        "__rdiv__",
+        "error type/*",
+        "called on a number, PyTorch's fails inside at `reciprocal`; ours refuses it",
+    ),
+    Deviation(
+        "addbmm",
+        "inplace/*",
+        "PyTorch lets `addbmm_` give its tensor another shape, no other op can; ours"
+        " refuses",
+    ),
+    Deviation(
+        "linalg.ldl_*",
+        "refused/*",
+        "LDL decompositions do not exist; `linalg.lu_factor` solves the same systems",
+    ),
+    Deviation(
+        "linalg.norm",
+        "grad2/float64/*",
+        "PyTorch's second derivative of a norm at 0 is NaN, ours 0 as the first",
+    ),
+    Deviation(
+        "matrix_exp",
+        "value/*float16/*",
+        "PyTorch overflows to NaN in half types, ours is computed in float32",
+    ),
+    Deviation(
+        "*median",
+        "value/int64/*",
+        "among equal elements any index may be returned, and others are chosen",
+    ),
+    Deviation(
+        "narrow_copy",
+        "error */-/-",
+        "PyTorch shows the text of an internal check, ours that of `narrow`",
+    ),
+    Deviation(
+        "nn.functional.binary_cross_entropy",
+        "grad2/float64/*",
+        "PyTorch adds 1e-12 to x and to 1 - x, ours takes at least 1e-12 of each",
+    ),
+    Deviation(
+        "nn.functional.conv_transpose3d",
+        "value/float32/*",
+        "sums of many terms that cancel, added in another order: 2e-7 of the largest",
+    ),
+    Deviation(
+        "nn.functional.fractional_max_pool?d",
+        "refused/*",
+        "pooling over windows of random sizes does not exist",
+    ),
+    Deviation(
+        "nn.functional.scaled_dot_product_attention",
+        "value/*",
+        "scores of up to 900 leave their rounding errors, in float32 as large as"
+        " PyTorch's own, in the exponent",
+    ),
+    Deviation(
+        "special.bessel_[jy][01]",
+        "value/float64/*",
+        "PyTorch's values are exact to 7e-8, ours to rounding",
     ),
 )
 

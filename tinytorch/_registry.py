@@ -115,6 +115,8 @@ FAMILIES = (
     "tinytorch.functional.linear_algebra",
     "tinytorch.functional.products",
     "tinytorch.functional.norms",
+    "tinytorch.functional.numbered",
+    "tinytorch.functional.windows",
 )
 
 

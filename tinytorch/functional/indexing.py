@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from tinytorch._core.ops.creation import empty, zeros
+from collections.abc import Sequence
+
+from tinytorch._core.ops.creation import empty, empty_strided, zeros
 from tinytorch._core.ops.lines import delivered
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import int64
 
-__all__ = ["diagonal_scatter", "select_scatter", "slice_scatter"]
+__all__ = ["as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_scatter"]
 METHODS = __all__
 FUNCTIONAL = ["one_hot"]
 
@@ -65,6 +67,21 @@ def diagonal_scatter(
     """Return the input with the diagonal of two dimensions replaced by `src`."""
     whole = input.clone()
     return _replaced(whole, whole.diagonal(offset, dim1, dim2), src)
+
+
+def as_strided_scatter(
+    input: Tensor, src: Tensor, size: Sequence[int], stride: Sequence[int],
+    storage_offset: int | None = None,
+) -> Tensor:
+    """Return the input with ``input.as_strided(...)`` replaced by `src`."""
+    if input.is_contiguous():
+        whole = input.clone()
+    else:  # the strides are those of the input's memory
+        whole = empty_strided(
+            input.shape, input.stride(), dtype=input.dtype, device=input.device)
+        whole.copy_(input)
+    start = 0 if storage_offset is None else storage_offset - input.storage_offset()
+    return _replaced(whole, whole.as_strided(size, stride, start), src)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

@@ -422,13 +422,15 @@ def _multiply_chain(chain: list[Tensor]) -> Tensor:
                 )
                 for k in range(i, j)
             )
+    return _product(chain, split, 0, n - 1)
 
-    def product(i: int, j: int) -> Tensor:
-        if i == j:
-            return chain[i]
-        return matmul(product(i, split[i][j]), product(split[i][j] + 1, j))
 
-    return product(0, n - 1)
+def _product(chain: list[Tensor], split: list[list[int]], i: int, j: int) -> Tensor:
+    """Multiply matrices i to j of the chain, split as the table says."""
+    if i == j:
+        return chain[i]
+    k = split[i][j]
+    return matmul(_product(chain, split, i, k), _product(chain, split, k + 1, j))
 
 
 # ---- tensors as matrices ----

@@ -2,7 +2,7 @@
 
 from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.elementwise cimport (
-    Number, as_number, code_with_number, code_with_tensor)
+    Number, as_number, code_with_number, code_with_tensor, deliver)
 from tinytorch._core.tensor cimport Tensor, item, same_shape
 from tinytorch._core.types cimport (
     BOOL, BOOLS, F16, F32, F64, FLOATS, I64, category_of, dtype, dtype_of,
@@ -130,9 +130,9 @@ def conj(Tensor input not None):
     return input
 
 
-def conj_physical(Tensor input not None):
+def conj_physical(Tensor input not None, *, out=None):
     """Return the input: real numbers are their own conjugates."""
-    return input
+    return deliver(input, out)
 
 
 def conj_physical_(Tensor self not None):

@@ -7,11 +7,12 @@ cross-entropy loss of a row = log(sum(exp(x))) - x[class]
 from libc.stdint cimport uint64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, grad_mode, link, needs_grad, new_node, save_output, saved, send,
-    swap_grad_mode)
+    Backward, Node, attach, grad_mode, link, needs_grad, new_node, save_output, saved,
+    send, swap_grad_mode)
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, tt_parallel_for,
     view_of)
+from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.arithmetic cimport c_mul, c_neg, c_sub
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.pointwise cimport c_exp
@@ -91,31 +92,35 @@ cdef Tensor swap(Tensor x, int dim):
 cdef int check_float(Tensor x, str kernel) except -1:
     if not is_float(x.code):
         raise NotImplementedError(
-            f"\"{kernel}\" not implemented for '{dtype_words[x.code]}'")
+            f"\"{kernel}\" not implemented for '{dtype_word(x.code)}'")
     return 0
 
 
-cdef tuple dtype_words = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short",
-                          "Char", "Byte", "Bool")
-
-
-# ---- softmax ----
-
-cdef Tensor c_softmax(Tensor x, int dim):
+cdef Tensor recorded(const Kernel* kernel, Backward backward, const char* title,
+                     str word, Tensor x, int dim):
+    """y = kernel(x) along `dim`; the derivative is made from y."""
     cdef Node node = None
     cdef Tensor y
     if x.code == F16 or x.code == BF16:
-        return c_to(c_softmax(c_to(x, F32), dim), x.code)
-    check_float(x, "softmax_lastdim_kernel_impl")
+        y = recorded(kernel, backward, title, word, c_to(x, F32), dim)
+        return c_to(y, x.code)
+    check_float(x, word)
     if needs_grad(x):
-        node = new_node(softmax_node, b"SoftmaxBackward0")
+        node = new_node(backward, title)
         node.i0 = dim
-    y = over_rows(SOFTMAX, x, None, dim)
+    y = over_rows(kernel, x, None, dim)
     if node is not None:
         save_output(node, 0, y)
         link(node, 0, x)
         attach(y, node)
     return y
+
+
+# ---- softmax ----
+
+cdef Tensor c_softmax(Tensor x, int dim):
+    return recorded(SOFTMAX, softmax_node, b"SoftmaxBackward0",
+                    "softmax_lastdim_kernel_impl", x, dim)
 
 
 cdef int softmax_node(Node node, Tensor gy) except -1:
@@ -130,20 +135,8 @@ cdef int softmax_node(Node node, Tensor gy) except -1:
 
 
 cdef Tensor c_log_softmax(Tensor x, int dim):
-    cdef Node node = None
-    cdef Tensor y
-    if x.code == F16 or x.code == BF16:
-        return c_to(c_log_softmax(c_to(x, F32), dim), x.code)
-    check_float(x, "log_softmax_lastdim_kernel_impl")
-    if needs_grad(x):
-        node = new_node(log_softmax_node, b"LogSoftmaxBackward0")
-        node.i0 = dim
-    y = over_rows(LOG_SOFTMAX, x, None, dim)
-    if node is not None:
-        save_output(node, 0, y)
-        link(node, 0, x)
-        attach(y, node)
-    return y
+    return recorded(LOG_SOFTMAX, log_softmax_node, b"LogSoftmaxBackward0",
+                    "log_softmax_lastdim_kernel_impl", x, dim)
 
 
 cdef int log_softmax_node(Node node, Tensor gy) except -1:
@@ -157,8 +150,10 @@ cdef int log_softmax_node(Node node, Tensor gy) except -1:
     return 0
 
 
-cdef int implied_dim(Tensor x, str name) except -1:
-    """The dimension that PyTorch takes, with a warning, where none is given."""
+cdef int given_dim(Tensor x, object dim, str name) except -1:
+    """`dim`, or, with a warning, the one that PyTorch takes where none is given."""
+    if dim is not None:
+        return read_dim(dim, x.rank)
     warnings.warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to "
         "include dim=X as an argument.", stacklevel=3)
@@ -178,8 +173,7 @@ def softmax(Tensor input not None, dim=None, _stacklevel=3, dtype=None, *, out=N
     """
     if isinstance(_stacklevel, dtype_class):  # torch.softmax(x, dim, dtype)
         dtype = _stacklevel
-    cdef int d = implied_dim(input, "softmax") if dim is None else read_dim(
-        dim, input.rank)
+    cdef int d = given_dim(input, dim, "softmax")
     return deliver(c_softmax(prepared(input, dtype), d), out)
 
 
@@ -188,13 +182,11 @@ def log_softmax(Tensor input not None, dim=None, _stacklevel=3, dtype=None, *,
     """Return the logarithm of `softmax`, computed without its rounding."""
     if isinstance(_stacklevel, dtype_class):
         dtype = _stacklevel
-    cdef int d = implied_dim(input, "log_softmax") if dim is None else read_dim(
-        dim, input.rank)
+    cdef int d = given_dim(input, dim, "log_softmax")
     return deliver(c_log_softmax(prepared(input, dtype), d), out)
 
 
 def softmin(Tensor input not None, dim=None, _stacklevel=3, dtype=None):
     """Return the softmax of ``-input``."""
-    cdef int d = implied_dim(input, "softmin") if dim is None else read_dim(
-        dim, input.rank)
+    cdef int d = given_dim(input, dim, "softmin")
     return c_softmax(c_neg(prepared(input, dtype)), d)
