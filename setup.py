@@ -59,23 +59,34 @@ OPTIONAL_C_FLAGS = ["-mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalig
 LINK_FLAGS = ["-pthread", *(["-Wl,-s"] if STRIP else [])]
 
 
+def is_stale(made):
+    """Whether an object file is older than what the compiler read to make it: the list
+    that -MMD left beside it."""
+    listed = Path(made).with_suffix(".d")
+    if not (listed.exists() and os.path.exists(made)):
+        return True
+    read = listed.read_text().replace("\\\n", " ").split(":", 1)[1].split()
+    made_at = os.path.getmtime(made)
+    return any(
+        not os.path.exists(path) or os.path.getmtime(path) > made_at for path in read
+    )
+
+
 class LibraryBuild(build_ext):
     """build_ext that compiles several files at a time, and only what has changed."""
 
     def build_extension(self, extension):
         known = [flag for flag in OPTIONAL_C_FLAGS if self.accepts(flag)]
-        headers = max(os.path.getmtime(path) for path in extension.depends)
         folder = str(BUILD / "objects")
         objects = self.compiler.object_filenames(extension.sources, output_dir=folder)
 
         def compile_one(source, made):
-            newest = max(headers, os.path.getmtime(source))
-            if self.force or not os.path.exists(made) or os.path.getmtime(made) < newest:
+            if self.force or is_stale(made):
                 self.compiler.compile(
                     [source],
                     output_dir=folder,
                     include_dirs=extension.include_dirs,
-                    extra_postargs=C_FLAGS + known,
+                    extra_postargs=[*C_FLAGS, *known, "-MMD"],
                 )
 
         # The largest first: none of them is left to run alone at the end.
