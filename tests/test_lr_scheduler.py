@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import pickle
 import warnings
+import weakref
 from typing import Any
 
 import pytest
@@ -367,3 +369,20 @@ def test_right_order_does_not_warn() -> None:
     o.step()
     s.step()
     s.step()
+
+
+def test_schedules_make_no_cycle() -> None:
+    """An optimizer goes, with all its parameters, as soon as nobody has it."""
+    gc.disable()
+    try:
+        o = optimizer(tt)
+        s = tt.optim.lr_scheduler.SequentialLR(
+            o, [tt.optim.lr_scheduler.LinearLR(o), tt.optim.lr_scheduler.StepLR(o, 3)],
+            [4]
+        )
+        advance(o, s, 10)
+        seen = weakref.ref(o)
+        del o, s
+        assert seen() is None
+    finally:
+        gc.enable()

@@ -197,18 +197,19 @@ def note_steps(optimizer: Any) -> None:
     step = optimizer.step
     if hasattr(step, "_wrapped_by_lr_sched"):
         return
-    owner = ref(optimizer)
+    owner = ref(optimizer)  # not itself: it holds what is made here
     inner: Callable[..., Any] = step.__func__
 
     @wraps(inner)
-    def noting(self: Any, *args: Any, **kwargs: Any) -> Any:
-        target = owner()
-        if target is not None:
-            target._opt_called = True
-        return inner(self, *args, **kwargs)
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        optimizer = owner()
+        if optimizer is None:
+            raise ReferenceError("the optimizer of this step does not exist any more")
+        optimizer._opt_called = True
+        return inner(optimizer, *args, **kwargs)
 
     noting._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
-    optimizer.step = types.MethodType(noting, optimizer)
+    optimizer.step = noting
 
 
 def warn_of_order(optimizer: Any) -> None:
