@@ -18,7 +18,7 @@ torch.manual_seed(0)
 class Forecaster(nn.Module):
     """One number in, the next one out."""
 
-    def __init__(self, hidden: int = 32) -> None:
+    def __init__(self, hidden: int = 48) -> None:
         super().__init__()
         self.lstm = nn.LSTM(1, hidden, batch_first=True)
         self.head = nn.Linear(hidden, 1)
@@ -49,16 +49,19 @@ inputs, targets = waves[:, :length], waves[:, 1 : length + 1]
 model = Forecaster()
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 criterion = nn.MSELoss()
+steps = 30 if args.smoke else 1200
+schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
 losses = []
-for step in range(30 if args.smoke else 400):
+for step in range(steps):
     loss = criterion(model(inputs)[0], targets)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
+    schedule.step()
     losses.append(loss.item())
-    if step % 50 == 0:
-        print(f"step {step:3d}  loss {losses[-1]:.5f}")
+    if step % 200 == 0:
+        print(f"step {step:4d}  loss {losses[-1]:.5f}")
 
 with torch.no_grad():
     forecast = model.continued(inputs, future)
