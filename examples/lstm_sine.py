@@ -39,7 +39,7 @@ class Forecaster(nn.Module):
 
 
 # 64 waves of different phases and lengths
-n, length, future = 64, 60, 40
+n, seen, length, future = 64, 10, 60, 40
 time = torch.arange(length + future + 1).float()
 phase = 6.28 * torch.rand(n, 1)
 speed = 0.2 + 0.2 * torch.rand(n, 1)
@@ -49,16 +49,22 @@ inputs, targets = waves[:, :length], waves[:, 1 : length + 1]
 model = Forecaster()
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 criterion = nn.MSELoss()
+steps = 30 if args.smoke else 600
+schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
 losses = []
-for step in range(30 if args.smoke else 400):
-    loss = criterion(model(inputs)[0], targets)
+for step in range(steps):
+    # noise, so that it learns to live with its own small errors
+    forecasts, _ = model(inputs + 0.1 * torch.randn_like(inputs))
+    # which wave it is shows only after some of it
+    loss = criterion(forecasts[:, seen:], targets[:, seen:])
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
+    schedule.step()
     losses.append(loss.item())
-    if step % 50 == 0:
-        print(f"step {step:3d}  loss {losses[-1]:.5f}")
+    if step % 200 == 0:
+        print(f"step {step:4d}  loss {losses[-1]:.5f}")
 
 with torch.no_grad():
     forecast = model.continued(inputs, future)
