@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, TypeVar
@@ -353,10 +354,7 @@ def _update(target: Any, entries: Any, name: str, what: str) -> None:
 def _describe(key: Any, value: Any, brackets: bool) -> str:
     """Return one line of the text of a list or dict of parameters."""
     if not isinstance(value, Tensor):
-        kind = type(value).__name__
-        if brackets:
-            return f"({key}): Object of type: {kind}"
-        return f"({key}): Object of type: {kind}"
+        return f"({key}): Object of type: {type(value).__name__}"
     kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
     shape = "x".join(str(n) for n in value.size())
     where = "" if not value.is_cuda else f" ({value.device})"
@@ -421,7 +419,7 @@ class ParameterList(Module):
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(_describe(i, x, False) for i, x in enumerate(self))
+        return "\n".join("  " + _describe(i, x, False) for i, x in enumerate(self))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterList should not be called.")
@@ -521,12 +519,12 @@ class ParameterDict(Module):
 
     def update(self, parameters: Any) -> None:
         """Add the values of a mapping or of pairs."""
-        if isinstance(parameters, dict) and type(parameters) is dict:
-            parameters = [(key, parameters[key]) for key in parameters]
+        if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
+            parameters = sorted(parameters.items())
         _update(self, parameters, "ParameterDict", "parameter")
 
     def extra_repr(self) -> str:
-        return "\n".join(_describe(key, x, True) for key, x in self.items())
+        return "\n".join("  " + _describe(key, x, True) for key, x in self.items())
 
     def __call__(self, *args: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")

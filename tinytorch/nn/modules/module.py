@@ -274,7 +274,8 @@ class Module(Hooks, StateDict, Conversions):
                     "function of another Tensor, compute the value in the forward() "
                     "method."
                 )
-        self._parameters[name] = GLOBAL.registered("parameter", self, name, param)
+            param = GLOBAL.registered("parameter", self, name, param)
+        self._parameters[name] = param
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child, or None for one that may come later."""

@@ -233,17 +233,9 @@ def register_parametrization(
             shown = getattr(module, tensor_name)
             new = parametrization(shown)
             _check_same(shown, new, type(parametrization).__name__)
-        if hasattr(parametrization, "right_inverse"):
-            with no_grad():
-                value = getattr(module, tensor_name)
-                functions.append(parametrization)
-                try:
-                    functions.right_inverse(value)
-                except Exception:
-                    del functions[-1]
-                    raise
-        else:
-            functions.append(parametrization)
+            if hasattr(parametrization, "right_inverse"):
+                _check_same(shown, parametrization.right_inverse(new), "right_inverse")
+        functions.append(parametrization)
         functions.unsafe |= unsafe
     elif tensor_name in module._buffers or tensor_name in module._parameters:
         original = getattr(module, tensor_name)

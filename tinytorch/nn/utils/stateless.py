@@ -10,6 +10,8 @@ from tinytorch._core.tensor import Tensor
 
 __all__ = ["functional_call"]
 
+MISSING = object()
+
 
 def _places(module: Any) -> dict[str, tuple[Any, str]]:
     """Return for each name of a parameter or buffer its module and its last part."""
@@ -76,10 +78,9 @@ def _reparametrize_module(
             if missing:
                 lines.append(f"Missing key(s): {', '.join(missing)}.")
             raise RuntimeError("\n\t".join(lines))
-    elif unexpected:
-        owner, _, name = unexpected[0].rpartition(".")
-        holder = module.get_submodule(owner)
-        raise AttributeError(f"{holder._get_name()} has no attribute `{name}`")
+    for key in unexpected:  # an attribute for the time of the call
+        path, _, name = key.rpartition(".")
+        places[key] = module.get_submodule(path), name
     before: dict[str, Any] = {}
     try:
         for key, value in values.items():
@@ -87,7 +88,7 @@ def _reparametrize_module(
                 raise TypeError(f"{value} is not an instance of torch.Tensor")
             owner, name = places[key]
             table = _table(owner, name)
-            before[key] = table[name]
+            before[key] = table.get(name, MISSING)
             # written to the table: it may hold what is no parameter
             table[name] = value
         yield
@@ -98,7 +99,10 @@ def _reparametrize_module(
             if key in parameters_and_buffers and name in owner._buffers:
                 # a buffer that `forward` replaced goes out the way it came in
                 parameters_and_buffers[key] = table[name]
-            table[name] = value
+            if value is MISSING:
+                del table[name]
+            else:
+                table[name] = value
 
 
 def _functional_call(
