@@ -381,6 +381,60 @@ def test_errors_of_dtypes():
 
     equal_errors(lambda: words(tt), lambda: words(torch))
 
+    def state(library):
+        h = library.zeros(1, 5, 3, dtype=library.float64)
+        library.nn.GRU(2, 3)(library.zeros(4, 5, 2), h)
+
+    equal_errors(lambda: state(tt), lambda: state(torch))
+
+    def one(library):
+        library.nn.GRUCell(2, 3)(library.zeros(5, 2, dtype=library.float64))
+
+    equal_errors(lambda: one(tt), lambda: one(torch))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("weight_hh_l0", (12, 3)),
+        ("weight_hh_l0", (16, 5)),
+        ("weight_hh_l0", (16,)),
+        ("weight_ih_l0", (15, 3)),
+        ("weight_ih_l0", (16,)),
+        ("bias_ih_l0", (15,)),
+        ("bias_hh_l0", (1, 16)),
+    ],
+)
+def test_weights_of_other_shapes_are_refused(name, shape):
+    ours = tt.nn.LSTM(3, 4)
+    setattr(ours, name, tt.nn.Parameter(tt.zeros(*shape)))
+    with pytest.raises(
+        RuntimeError, match=r"expected .* of shape|cannot be multiplied"
+    ):
+        ours(tt.zeros(2, 2, 3))
+
+
+def test_states_on_other_devices_are_refused():
+    ours = tt.nn.GRU(3, 4)
+    with pytest.raises(RuntimeError, match="same device"):
+        ours(tt.zeros(2, 2, 3), tt.zeros(1, 2, 4, device="meta"))
+    ours.weight_hh_l0 = tt.nn.Parameter(tt.zeros(12, 4, device="meta"))
+    with pytest.raises(RuntimeError, match="same device"):
+        ours(tt.zeros(2, 2, 3))
+
+
+@pytest.mark.parametrize("sizes", [[2, 1], [1, 2], [3, 0], [2, 2], [-1, 4], []])
+def test_packed_data_with_wrong_sizes_are_refused(sizes):
+    ours = tt.nn.GRU(3, 4)
+    packed = tt.nn.utils.rnn.PackedSequence(
+        tt.zeros(4, 3), tt.tensor(sizes, dtype=tt.int64)
+    )
+    if sizes == [2, 2]:
+        assert ours(packed)[0].data.shape == (4, 4)
+        return
+    with pytest.raises(RuntimeError, match="batch_sizes"):
+        ours(packed)
+
 
 # ---- cells ----
 

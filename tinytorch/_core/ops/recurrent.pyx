@@ -20,10 +20,10 @@ from tinytorch._core.ops.bmm cimport multiply_views
 from tinytorch._core.ops.gemm cimport c_linear, c_mm
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.shape cimport (
-    c_reshape, c_transpose, c_view_as, contiguous, zeros)
+    c_reshape, c_transpose, c_view_as, contiguous, dtype_word, zeros)
 from tinytorch._core.ops.steps cimport (
     GRU, LSTM, RNN_RELU, RNN_TANH, Steps, composed, steps_of)
-from tinytorch._core.tensor cimport Tensor, empty_beside
+from tinytorch._core.tensor cimport Tensor, empty_beside, size_of
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport compute_of, itemsize
 
@@ -171,6 +171,48 @@ cdef Tensor initial(Tensor state, Tensor like, int64_t rows, int64_t cols):
 
 # ---- forward ----
 
+cdef int check_places(tuple tensors) except -1:
+    """All must have the input's dtype and device."""
+    cdef Tensor x = tensors[X], other
+    for other in tensors:
+        if other is None:
+            continue
+        if other.code != x.code:
+            words = [dtype_word(x.code), dtype_word(other.code)]
+            if other is tensors[H0] or other is tensors[C0]:  # multiplied by weights
+                words.reverse()
+            raise RuntimeError("mat1 and mat2 must have the same dtype, but got "
+                               f"{words[0]} and {words[1]}")
+        if other.storage.device != x.storage.device:
+            raise RuntimeError(
+                "Expected all tensors to be on the same device, but found at least two "
+                f"devices, {other.device} and {x.device}!")
+    return 0
+
+
+cdef int check_shapes(Steps steps, tuple tensors) except -1:
+    """The kernels trust these shapes, and weights can be replaced by anything."""
+    cdef Tensor x = tensors[X], w = tensors[W_HH]
+    cdef int64_t n = w.sizes[1] if w.rank == 2 else 0
+    cdef int64_t rows = (4 if steps.kind == LSTM else 3 if steps.kind == GRU else 1) * n
+    expect("input", x, 2, x.sizes[0], x.sizes[1])
+    expect("weight_hh", w, 2, rows, n)
+    expect("weight_ih", tensors[W_IH], 2, rows, x.sizes[1])
+    expect("bias_ih", tensors[B_IH], 1, rows, 0)
+    expect("bias_hh", tensors[B_HH], 1, rows, 0)
+    expect("hidden", tensors[H0], 2, steps.batch, n)
+    return expect("cell", tensors[C0], 2, steps.batch, n)
+
+
+cdef int expect(str name, Tensor x, int rank, int64_t rows, int64_t cols) except -1:
+    if x is None or x.rank == rank and x.sizes[0] == rows and (
+            rank == 1 or x.sizes[1] == cols):
+        return 0
+    raise RuntimeError(
+        f"recurrent layer: expected {name} of shape {[rows, cols][:rank]}, got "
+        f"{list(size_of(x))}")
+
+
 cdef bint needs_any(tuple tensors):
     for x in tensors:
         if x is not None and needs_grad(<Tensor>x):
@@ -185,6 +227,8 @@ cdef tuple recurrent(Steps steps, tuple inputs):
     cdef Tensor y, h, c = None, x
     cdef bint mode
     cdef int i
+    check_places(inputs)
+    check_shapes(steps, inputs)
     if needs_any(inputs):
         node = new_node(recurrent_backward, titles[steps.kind])
         for i in range(INPUTS):
@@ -411,7 +455,7 @@ def _recurrent_layer(str mode not None, Tensor x not None, weights not None,
         mode: LSTM, GRU, RNN_TANH or RNN_RELU; their states are zero unless given.
         x: (steps, batch, features), or packed rows with the `sizes` of the steps.
         weights: w_ih, w_hh, b_ih and b_hh if biased, and an LSTM's projection if it
-            has one.  Shapes are the caller's matter.
+            has one.
     """
     cdef Steps steps = steps_of(kinds[mode], x, sizes, reverse)
     cdef Tensor flat = x, y, h, c, w_hr = None, w_ih = weights[0], w_hh = weights[1]

@@ -32,7 +32,7 @@ cdef class Steps:
 cdef Steps steps_of(int kind, Tensor x, object sizes, bint reverse):
     """For x of (steps, batch, features), or packed rows of which `sizes` tells."""
     cdef Steps steps = Steps.__new__(Steps)
-    cdef int64_t begin = 0
+    cdef int64_t begin = 0, last = x.sizes[0]
     steps.kind = kind
     steps.reverse = reverse
     if sizes is None:
@@ -42,8 +42,14 @@ cdef Steps steps_of(int kind, Tensor x, object sizes, bint reverse):
     steps.sizes = sizes
     steps.offsets = []
     for size in steps.sizes:
+        if not 0 < size <= last:
+            raise RuntimeError("batch_sizes must be positive and must not increase")
+        last = size
         steps.offsets.append(begin)
         begin += size
+    if begin != x.sizes[0]:
+        raise RuntimeError(f"batch_sizes add up to {begin}, but the packed data have "
+                           f"{x.sizes[0]} rows")
     steps.count = len(steps.sizes)
     steps.batch = steps.sizes[0] if steps.sizes else 0
     return steps
