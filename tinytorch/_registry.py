@@ -26,6 +26,7 @@ FAMILIES = (
     "tinytorch._core.ops.circular",
     "tinytorch._core.ops.rounding",
     "tinytorch._core.ops.special",
+    "tinytorch._core.ops.igamma",
     "tinytorch._core.ops.power",
     "tinytorch._core.ops.binary",
     "tinytorch._core.ops.activation",
