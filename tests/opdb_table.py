@@ -222,6 +222,11 @@ DEVIATIONS: tuple[Deviation, ...] = (
         " refuses",
     ),
     Deviation(
+        "as_strided_scatter",
+        "grad*/float*/*",
+        "PyTorch gives the input a gradient even where `src` has replaced it",
+    ),
+    Deviation(
         "linalg.ldl_*",
         "refused/*",
         "LDL decompositions do not exist; `linalg.lu_factor` solves the same systems",

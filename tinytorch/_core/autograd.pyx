@@ -418,7 +418,7 @@ cdef Tensor saved(Node node, int k):
         y = alias(x)
         y.base = None
         y.node = node
-        y.output = k if k < node.outputs else 0  # slot k holds output k, or the only one
+        y.output = k if k < node.outputs else 0  # slot k is for output k
         y.flags |= REQUIRES_GRAD
         return y
     return x

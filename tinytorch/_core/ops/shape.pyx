@@ -7,8 +7,8 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Backward, Node, attach, check_inplace, grad_mode, link, link_fitted, new_node, saved,
-    send)
+    Backward, Node, attach, check_inplace, grad_mode, link, link_fitted, new_node,
+    saved, send)
 from tinytorch._core.ops.arguments cimport dtype_word, listed
 from tinytorch._core.ops.copies cimport contiguous
 from tinytorch._core.tensor cimport (
