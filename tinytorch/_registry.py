@@ -26,11 +26,7 @@ FAMILIES = (
     "tinytorch._core.ops.circular",
     "tinytorch._core.ops.rounding",
     "tinytorch._core.ops.special",
-<<<<<<< HEAD
     "tinytorch._core.ops.incomplete_gamma",
-=======
-    "tinytorch._core.ops.igamma",
->>>>>>> corefix
     "tinytorch._core.ops.power",
     "tinytorch._core.ops.binary",
     "tinytorch._core.ops.activation",

@@ -365,16 +365,7 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
             f"multi_dot(): expected at least 2 tensors but got {len(chain)}"
         )
     _check_chain(chain)
-<<<<<<< HEAD
-    shape = [
-        n
-        for x, d in ((chain[0], 0), (chain[-1], 1))
-        if x.ndim == 2
-        for n in [x.shape[d]]
-    ]
-=======
     shape = [x.shape[d] for x, d in ((chain[0], 0), (chain[-1], 1)) if x.ndim == 2]
->>>>>>> corefix
     if chain[0].ndim == 1:
         chain[0] = chain[0].unsqueeze(0)
     if chain[-1].ndim == 1:
