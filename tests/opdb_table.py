@@ -51,8 +51,9 @@ GROUPS: dict[str, str] = {
         acos acosh asin asinh atan atan2 atanh ceil cos cosh digamma erf erfc erfinv exp
         exp2 expm1 floor frac i0 igamma igammac lgamma log log10 log1p log2 logaddexp
         logaddexp2 logit mvlgamma polygamma round rsqrt sigmoid sin sinc sinh
-        special.entr special.erfcx special.i0e special.i1 special.i1e special.log_ndtr special.ndtr special.ndtri
-        special.xlog1py special.zeta sqrt square tan tanh trunc xlogy angle
+        special.entr special.erfcx special.i0e special.i1 special.i1e special.log_ndtr
+        special.ndtr special.ndtri special.xlog1py special.zeta sqrt square tan tanh
+        trunc xlogy angle
         """,
     "reductions": """
         all amax amin aminmax any argmax argmin count_nonzero cov cummax cummin cumprod
