@@ -25,7 +25,7 @@ LAYERS = (
     "types blas return_types",
     "tensor rng lapack",
     "executor autograd binding",
-    "engine function modes",
+    "engine function modes modules",
     "ops",
 )
 RANK = {name: rank for rank, line in enumerate(LAYERS) for name in line.split()}
