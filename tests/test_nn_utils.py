@@ -265,7 +265,8 @@ def test_functional_call():
 
 
 CALLS = {
-    "unexpected": ({"z": 1}, {}),
+    "unexpected": ({"z": 1}, {"strict": True}),
+    "no such part": ({"a.z": 1}, {}),
     "strict": ({"0.weight": 1}, {"strict": True}),
     "twice": ([{"0.weight": 1}, {"0.weight": 1}], {}),
     "no dict": (3, {}),
@@ -290,6 +291,19 @@ def test_functional_call_raises(name):
         return caught.type
 
     assert error(tt) is error(torch)
+
+
+def test_functional_call_shows_other_names_for_the_time_of_the_call():
+    def program(t):
+        class Shown(t.nn.Module):
+            def forward(self):
+                return self.extra * 2
+
+        m = Shown()
+        y = t.func.functional_call(m, {"extra": t.ones(2)}, ())
+        return y.tolist(), hasattr(m, "extra"), list(m.state_dict())
+
+    alike(program)
 
 
 def test_functional_call_restores_after_an_error():

@@ -25,7 +25,7 @@ LAYERS = (
     "types blas return_types",
     "tensor rng lapack",
     "executor autograd binding",
-    "engine function modes",
+    "engine function modes modules",
     "ops",
 )
 RANK = {name: rank for rank, line in enumerate(LAYERS) for name in line.split()}
@@ -149,6 +149,8 @@ LARGE: dict[str, str] = {
     "tinytorch/_core/tensor.pxd": "what every op makes tensors with",
     "tests/op_specs.py": "the one table of all rows, formulas beside it",
     "tests/test_inplace_autograd.py": "one list of small programs, read in order",
+    "tests/test_nn_module.py": "one pair of classes over both libraries",
+    "tinytorch/nn/modules/module.py": "the protocol of one class",
     "tests/test_memory.py": "leaks, cycles, depth and failing allocations share loops",
 }
 

@@ -189,7 +189,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         tensor.zero_()
         for g in range(groups):
             for c in range(min(per_group, shape[1])):
-                tensor[(g * per_group + c, c, *centre)] = 1
+                place = (g * per_group + c, c, *centre)
+                tensor[place] = 1
     return tensor
 
 

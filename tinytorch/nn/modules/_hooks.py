@@ -49,7 +49,8 @@ class HookTable:
         fields = module.__dict__
         if self.called:
             fields["_hooked"] = True
-        table = fields[self.name] = OrderedDict()
+        table: Table = OrderedDict()
+        fields[self.name] = table
         return table
 
 
@@ -80,7 +81,9 @@ class _Global:
 GLOBAL = _Global()
 
 
-def _add(table: Table, hook: Hook, *marks: Table, prepend: bool = False) -> Any:
+def _add(
+    table: Table, hook: Hook, *marks: Table, prepend: bool = False
+) -> RemovableHandle:
     handle = RemovableHandle(table, extra_dict=list(marks))
     table[handle.id] = hook
     for mark in marks:
@@ -281,9 +284,9 @@ def register_module_forward_hook(
 ) -> RemovableHandle:
     """Call ``hook(module, args, output)`` after the `forward` of every module."""
     watch()
-    marks = (GLOBAL.forward_with_kwargs,) if with_kwargs else ()
+    marks = [GLOBAL.forward_with_kwargs] if with_kwargs else []
     if always_call:
-        marks += (GLOBAL.forward_always_called,)
+        marks.append(GLOBAL.forward_always_called)
     return _add(GLOBAL.forward, hook, *marks)
 
 

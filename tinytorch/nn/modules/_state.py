@@ -20,17 +20,20 @@ __all__ = ["StateDict"]
 EXTRA_STATE = "_extra_state"
 
 
-class _IncompatibleKeys(NamedTuple):
+class _Keys(NamedTuple):
     missing_keys: list[str]
     unexpected_keys: list[str]
+
+
+class _IncompatibleKeys(_Keys):
+    """The names that a state dict lacked, and those that it had in excess."""
+
+    __slots__ = ()
 
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return (
-            f"_IncompatibleKeys(missing_keys={self.missing_keys}, "
-            f"unexpected_keys={self.unexpected_keys})"
-        )
+        return super().__repr__()
 
     __str__ = __repr__
 

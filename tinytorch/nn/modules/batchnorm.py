@@ -137,8 +137,14 @@ class _BatchNorm(_NormBase):
         else:
             by_batch = mean is None and var is None
         return F.batch_norm(
-            input, mean, var, self.weight, self.bias, by_batch,
-            0.0 if momentum is None else momentum, self.eps,
+            input,
+            mean,
+            var,
+            self.weight,
+            self.bias,
+            by_batch,
+            0.0 if momentum is None else momentum,
+            self.eps,
         )
 
 
@@ -199,7 +205,13 @@ class SyncBatchNorm(_BatchNorm):
         bias: bool = True,
     ) -> None:
         super().__init__(
-            num_features, eps, momentum, affine, track_running_stats, device, dtype,
+            num_features,
+            eps,
+            momentum,
+            affine,
+            track_running_stats,
+            device,
+            dtype,
             bias=bias,
         )
         self.process_group = process_group
@@ -220,8 +232,12 @@ class SyncBatchNorm(_BatchNorm):
         converted = module
         if isinstance(module, _BatchNorm):
             converted = cls(
-                module.num_features, module.eps, module.momentum, module.affine,
-                module.track_running_stats, process_group,
+                module.num_features,
+                module.eps,
+                module.momentum,
+                module.affine,
+                module.track_running_stats,
+                process_group,
                 bias=module.affine and module.bias is not None,
             )
             for name in ("weight", "bias"):

@@ -37,12 +37,22 @@ class _ConvTransposeNd(_ConvNd):
     ) -> None:
         if padding_mode != "zeros":
             raise ValueError(
-                'Only "zeros" padding mode is supported for '
-                f"{self.__class__.__name__}"
+                f'Only "zeros" padding mode is supported for {self.__class__.__name__}'
             )
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation,
-            transposed, output_padding, groups, bias, padding_mode, device, dtype,
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            transposed,
+            output_padding,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
             activation,
         )
 
@@ -94,12 +104,23 @@ class _ConvTransposeNd(_ConvNd):
         extra = self.output_padding
         if output_size is not None:
             extra = self._output_padding(
-                input, output_size, self.stride, self.padding, self.kernel_size,
-                len(self.kernel_size), self.dilation,
+                input,
+                output_size,
+                self.stride,
+                self.padding,
+                self.kernel_size,
+                len(self.kernel_size),
+                self.dilation,
             )
         y = self._function(
-            input, self.weight, self.bias, self.stride, self.padding, extra,
-            self.groups, self.dilation,
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            extra,
+            self.groups,
+            self.dilation,
         )
         return y if self._activation is None else self._activation(y)
 
@@ -134,9 +155,20 @@ class ConvTranspose1d(_ConvTransposeNd):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            in_channels, out_channels, _single(kernel_size), _single(stride),
-            _single(padding), _single(dilation), True, _single(output_padding),
-            groups, bias, padding_mode, device, dtype, activation,
+            in_channels,
+            out_channels,
+            _single(kernel_size),
+            _single(stride),
+            _single(padding),
+            _single(dilation),
+            True,
+            _single(output_padding),
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+            activation,
         )
 
 
@@ -166,9 +198,20 @@ class ConvTranspose2d(_ConvTransposeNd):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            in_channels, out_channels, _pair(kernel_size), _pair(stride),
-            _pair(padding), _pair(dilation), True, _pair(output_padding),
-            groups, bias, padding_mode, device, dtype, activation,
+            in_channels,
+            out_channels,
+            _pair(kernel_size),
+            _pair(stride),
+            _pair(padding),
+            _pair(dilation),
+            True,
+            _pair(output_padding),
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+            activation,
         )
 
 
@@ -198,7 +241,18 @@ class ConvTranspose3d(_ConvTransposeNd):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            in_channels, out_channels, _triple(kernel_size), _triple(stride),
-            _triple(padding), _triple(dilation), True, _triple(output_padding),
-            groups, bias, padding_mode, device, dtype, activation,
+            in_channels,
+            out_channels,
+            _triple(kernel_size),
+            _triple(stride),
+            _triple(padding),
+            _triple(dilation),
+            True,
+            _triple(output_padding),
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+            activation,
         )

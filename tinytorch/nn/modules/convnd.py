@@ -114,7 +114,12 @@ class _ConvNd(Module):
     ) -> Tensor:
         if self.padding_mode == "zeros":
             return self._function(
-                input, weight, bias, self.stride, self.padding, self.dilation,
+                input,
+                weight,
+                bias,
+                self.stride,
+                self.padding,
+                self.dilation,
                 self.groups,
             )
         padded = F.pad(input, self._reversed_padding_repeated_twice, self.padding_mode)

@@ -43,9 +43,20 @@ class Conv1d(_ConvNd):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            in_channels, out_channels, _single(kernel_size), _single(stride),
-            as_padding(padding, _single), _single(dilation), False, _single(0),
-            groups, bias, padding_mode, device, dtype, activation,
+            in_channels,
+            out_channels,
+            _single(kernel_size),
+            _single(stride),
+            as_padding(padding, _single),
+            _single(dilation),
+            False,
+            _single(0),
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+            activation,
         )
 
 
@@ -74,9 +85,20 @@ class Conv2d(_ConvNd):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            in_channels, out_channels, _pair(kernel_size), _pair(stride),
-            as_padding(padding, _pair), _pair(dilation), False, _pair(0),
-            groups, bias, padding_mode, device, dtype, activation,
+            in_channels,
+            out_channels,
+            _pair(kernel_size),
+            _pair(stride),
+            as_padding(padding, _pair),
+            _pair(dilation),
+            False,
+            _pair(0),
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+            activation,
         )
 
 
@@ -105,7 +127,18 @@ class Conv3d(_ConvNd):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            in_channels, out_channels, _triple(kernel_size), _triple(stride),
-            as_padding(padding, _triple), _triple(dilation), False, _triple(0),
-            groups, bias, padding_mode, device, dtype, activation,
+            in_channels,
+            out_channels,
+            _triple(kernel_size),
+            _triple(stride),
+            as_padding(padding, _triple),
+            _triple(dilation),
+            False,
+            _triple(0),
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+            activation,
         )

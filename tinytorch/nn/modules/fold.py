@@ -33,7 +33,11 @@ class Fold(Module):
     def forward(self, input: Tensor) -> Tensor:
         """Return the images."""
         return F.fold(
-            input, self.output_size, self.kernel_size, self.dilation, self.padding,
+            input,
+            self.output_size,
+            self.kernel_size,
+            self.dilation,
+            self.padding,
             self.stride,
         )
 

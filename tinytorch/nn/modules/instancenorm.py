@@ -41,7 +41,13 @@ class _InstanceNorm(_NormBase):
         bias: bool = True,
     ) -> None:
         super().__init__(
-            num_features, eps, momentum, affine, track_running_stats, device, dtype,
+            num_features,
+            eps,
+            momentum,
+            affine,
+            track_running_stats,
+            device,
+            dtype,
             bias=bias,
         )
 
@@ -52,9 +58,14 @@ class _InstanceNorm(_NormBase):
     def _apply_instance_norm(self, input: Tensor) -> Tensor:
         momentum = self.momentum
         return F.instance_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias,
+            input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
             self.training or not self.track_running_stats,
-            0.0 if momentum is None else momentum, self.eps,
+            0.0 if momentum is None else momentum,
+            self.eps,
         )
 
     def forward(self, input: Tensor) -> Tensor:
@@ -99,7 +110,12 @@ class _InstanceNorm(_NormBase):
                 for name in found:
                     state_dict.pop(prefix + name)
         super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+            state_dict,
+            prefix,
+            local_metadata,
+            strict,
+            missing_keys,
+            unexpected_keys,
             error_msgs,
         )
 

@@ -106,8 +106,18 @@ class LazyConv1d(_LazyConvXdMixin, Conv1d):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            0, 0, kernel_size, stride, padding, dilation, groups, False,
-            padding_mode, device, dtype, activation=activation,
+            0,
+            0,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            False,
+            padding_mode,
+            device,
+            dtype,
+            activation=activation,
         )
         self._leave_open(out_channels, bias, device, dtype)
 
@@ -133,8 +143,18 @@ class LazyConv2d(_LazyConvXdMixin, Conv2d):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            0, 0, kernel_size, stride, padding, dilation, groups, False,
-            padding_mode, device, dtype, activation=activation,
+            0,
+            0,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            False,
+            padding_mode,
+            device,
+            dtype,
+            activation=activation,
         )
         self._leave_open(out_channels, bias, device, dtype)
 
@@ -160,8 +180,18 @@ class LazyConv3d(_LazyConvXdMixin, Conv3d):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            0, 0, kernel_size, stride, padding, dilation, groups, False,
-            padding_mode, device, dtype, activation=activation,
+            0,
+            0,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            False,
+            padding_mode,
+            device,
+            dtype,
+            activation=activation,
         )
         self._leave_open(out_channels, bias, device, dtype)
 
@@ -188,8 +218,19 @@ class LazyConvTranspose1d(_LazyConvXdMixin, ConvTranspose1d):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            0, 0, kernel_size, stride, padding, output_padding, groups, False,
-            dilation, padding_mode, device, dtype, activation=activation,
+            0,
+            0,
+            kernel_size,
+            stride,
+            padding,
+            output_padding,
+            groups,
+            False,
+            dilation,
+            padding_mode,
+            device,
+            dtype,
+            activation=activation,
         )
         self._leave_open(out_channels, bias, device, dtype)
 
@@ -216,8 +257,19 @@ class LazyConvTranspose2d(_LazyConvXdMixin, ConvTranspose2d):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            0, 0, kernel_size, stride, padding, output_padding, groups, False,
-            dilation, padding_mode, device, dtype, activation=activation,
+            0,
+            0,
+            kernel_size,
+            stride,
+            padding,
+            output_padding,
+            groups,
+            False,
+            dilation,
+            padding_mode,
+            device,
+            dtype,
+            activation=activation,
         )
         self._leave_open(out_channels, bias, device, dtype)
 
@@ -244,7 +296,18 @@ class LazyConvTranspose3d(_LazyConvXdMixin, ConvTranspose3d):
         activation: Activation | None = None,
     ) -> None:
         super().__init__(
-            0, 0, kernel_size, stride, padding, output_padding, groups, False,
-            dilation, padding_mode, device, dtype, activation=activation,
+            0,
+            0,
+            kernel_size,
+            stride,
+            padding,
+            output_padding,
+            groups,
+            False,
+            dilation,
+            padding_mode,
+            device,
+            dtype,
+            activation=activation,
         )
         self._leave_open(out_channels, bias, device, dtype)

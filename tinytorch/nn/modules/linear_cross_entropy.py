@@ -56,8 +56,7 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         super().__init__(weight, reduction=reduction)
         if not 0 <= label_smoothing <= 1:
             raise RuntimeError(
-                "expected label_smoothing to be in range [0, 1], got "
-                f"{label_smoothing}"
+                f"expected label_smoothing to be in range [0, 1], got {label_smoothing}"
             )
         if weight is not None and tuple(weight.shape) != (num_classes,):
             raise RuntimeError(
@@ -81,9 +80,15 @@ class LinearCrossEntropyLoss(_WeightedLoss):
             if bias is not None:
                 bias = bias.reshape(shape)
         return F.linear_cross_entropy(
-            input, weight, target, linear_bias=bias, weight=self.weight,
-            reduction=self.reduction, ignore_index=self.ignore_index,
-            label_smoothing=self.label_smoothing, options=self.options,
+            input,
+            weight,
+            target,
+            linear_bias=bias,
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            options=self.options,
         )
 
     def extra_repr(self) -> str:

@@ -61,7 +61,11 @@ class LinearCrossEntropyOptions(_Options):
                 "acc_dtype=None to let the op pick automatically."
             )
         return super().__new__(
-            cls, allow_retain_graph, batch_chunk_size, chunking_method, acc_policy,
+            cls,
+            allow_retain_graph,
+            batch_chunk_size,
+            chunking_method,
+            acc_policy,
             acc_dtype,
         )
 

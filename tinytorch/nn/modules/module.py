@@ -472,7 +472,7 @@ class Module(Hooks, StateDict, Conversions):
         replica = self.__new__(type(self))
         replica.__setstate__(self.__getstate__())
         replica._parameters.clear()
-        replica._is_replica = True
+        replica.__dict__["_is_replica"] = True
         return replica
 
     # ---- text ----

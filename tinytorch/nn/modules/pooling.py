@@ -95,8 +95,13 @@ class _MaxPoolNd(Module):
     def forward(self, input: Tensor) -> _maybe_indices_t:
         """Return the maxima of the windows, and their places if asked for."""
         pooled: _maybe_indices_t = self._function(
-            input, self.kernel_size, self.stride, self.padding, self.dilation,
-            self.ceil_mode, self.return_indices,
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+            self.return_indices,
         )
         return pooled
 
@@ -242,8 +247,12 @@ class _FractionalMaxPoolNd(Module):
     def forward(self, input: Tensor) -> _maybe_indices_t:
         """Return the maxima of the windows, and their places if asked for."""
         pooled: _maybe_indices_t = self._function(
-            input, self.kernel_size, self.output_size, self.output_ratio,
-            self.return_indices, _random_samples=self._random_samples,
+            input,
+            self.kernel_size,
+            self.output_size,
+            self.output_ratio,
+            self.return_indices,
+            _random_samples=self._random_samples,
         )
         return pooled
 
@@ -269,7 +278,11 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
     ) -> None:
         super().__init__()
         self._set_up(
-            _pair, kernel_size, output_size, output_ratio, return_indices,
+            _pair,
+            kernel_size,
+            output_size,
+            output_ratio,
+            return_indices,
             _random_samples,
         )
 
@@ -295,7 +308,11 @@ class FractionalMaxPool3d(_FractionalMaxPoolNd):
     ) -> None:
         super().__init__()
         self._set_up(
-            _triple, kernel_size, output_size, output_ratio, return_indices,
+            _triple,
+            kernel_size,
+            output_size,
+            output_ratio,
+            return_indices,
             _random_samples,
         )
 
@@ -350,7 +367,11 @@ class AvgPool1d(_AvgPoolNd):
     def forward(self, input: Tensor) -> Tensor:
         """Return the averages of the windows."""
         return F.avg_pool1d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
             self.count_include_pad,
         )
 
@@ -385,8 +406,13 @@ class AvgPool2d(_AvgPoolNd):
     def forward(self, input: Tensor) -> Tensor:
         """Return the averages of the windows."""
         return F.avg_pool2d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
-            self.count_include_pad, self.divisor_override,
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
         )
 
 
@@ -420,8 +446,13 @@ class AvgPool3d(_AvgPoolNd):
     def forward(self, input: Tensor) -> Tensor:
         """Return the averages of the windows."""
         return F.avg_pool3d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
-            self.count_include_pad, self.divisor_override,
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
         )
 
 

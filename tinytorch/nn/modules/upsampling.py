@@ -53,7 +53,11 @@ class Upsample(Module):
     def forward(self, input: Tensor) -> Tensor:
         """Return `input` in the new resolution."""
         return F.interpolate(
-            input, self.size, self.scale_factor, self.mode, self.align_corners,
+            input,
+            self.size,
+            self.scale_factor,
+            self.mode,
+            self.align_corners,
             self.recompute_scale_factor,
         )
 

@@ -57,9 +57,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # sequences of different lengths and pruning, imported by those who use them
-    if name in ("rnn", "prune"):
+    # sequences of different lengths, imported by those who use them
+    if name == "rnn":
         from importlib import import_module
 
-        return import_module(f"{__name__}.{name}")
+        return import_module(f"{__name__}.rnn")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

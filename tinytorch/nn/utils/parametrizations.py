@@ -83,9 +83,12 @@ class _Orthogonal(Module):
             q = self.base @ q
         return q.mT if wide else q
 
-    @no_grad()
     def right_inverse(self, Q: Any) -> Any:
         """Return what is stored for an orthogonal matrix, or for one made so."""
+        with no_grad():
+            return self._stored(Q)
+
+    def _stored(self, Q: Any) -> Any:
         if Q.shape != self.shape:
             raise ValueError(
                 f"Expected a matrix or batch of matrices of shape {self.shape}. Got a "
@@ -235,12 +238,12 @@ class _SpectralNorm(Module):
             weight = weight.movedim(self.dim, 0)
         return weight.flatten(1)
 
-    @no_grad()
     def _iterate(self, matrix: Any, n: int) -> None:
-        for _ in range(n):
-            # in place: copies of the module which share the buffers see the progress
-            self._u.copy_(normalize(matrix.mv(self._v), dim=0, eps=self.eps))
-            self._v.copy_(normalize(matrix.mT.mv(self._u), dim=0, eps=self.eps))
+        # in place: copies of the module which share the buffers see the progress
+        with no_grad():
+            for _ in range(n):
+                self._u.copy_(normalize(matrix.mv(self._v), dim=0, eps=self.eps))
+                self._v.copy_(normalize(matrix.mT.mv(self._u), dim=0, eps=self.eps))
 
     def forward(self, weight: Any) -> Any:
         if weight.ndim == 1:
