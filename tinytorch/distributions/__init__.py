@@ -24,12 +24,14 @@ from tinytorch.distributions.dirichlet import Dirichlet
 from tinytorch.distributions.distribution import Distribution
 from tinytorch.distributions.exp_family import ExponentialFamily
 from tinytorch.distributions.exponential import Exponential
+from tinytorch.distributions.fishersnedecor import FisherSnedecor
 from tinytorch.distributions.gamma import Gamma
 from tinytorch.distributions.geometric import Geometric
 from tinytorch.distributions.gumbel import Gumbel
 from tinytorch.distributions.half_cauchy import HalfCauchy
 from tinytorch.distributions.half_normal import HalfNormal
 from tinytorch.distributions.independent import Independent
+from tinytorch.distributions.inverse_gamma import InverseGamma
 from tinytorch.distributions.kl import kl_divergence, register_kl
 from tinytorch.distributions.kumaraswamy import Kumaraswamy
 from tinytorch.distributions.laplace import Laplace
@@ -59,8 +61,9 @@ from tinytorch.distributions.weibull import Weibull
 __all__ = [
     "Bernoulli", "Beta", "Binomial", "Categorical", "Cauchy", "Chi2",
     "ContinuousBernoulli", "Dirichlet", "Distribution", "Exponential",
-    "ExponentialFamily", "Gamma", "Geometric", "Gumbel", "HalfCauchy", "HalfNormal",
-    "Independent", "Kumaraswamy", "Laplace", "LogNormal", "LogisticNormal",
+    "ExponentialFamily", "FisherSnedecor", "Gamma", "Geometric", "Gumbel",
+    "HalfCauchy", "HalfNormal", "Independent", "InverseGamma", "Kumaraswamy",
+    "Laplace", "LogNormal", "LogisticNormal",
     "MixtureSameFamily", "Multinomial", "MultivariateNormal", "NegativeBinomial",
     "Normal", "OneHotCategorical", "OneHotCategoricalStraightThrough", "Pareto",
     "Poisson", "RelaxedBernoulli", "RelaxedOneHotCategorical", "StudentT",
