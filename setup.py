@@ -91,7 +91,8 @@ class LibraryBuild(build_ext):
 
         # The largest first: none of them is left to run alone at the end.
         order = sorted(
-            zip(extension.sources, objects), key=lambda pair: -os.path.getsize(pair[0])
+            zip(extension.sources, objects, strict=True),
+            key=lambda pair: -os.path.getsize(pair[0]),
         )
         with ThreadPoolExecutor(JOBS) as pool:
             for _ in pool.map(lambda pair: compile_one(*pair), order):

@@ -71,7 +71,6 @@ from tinytorch.autograd import (
     no_grad,
     set_grad_enabled,
 )
-from tinytorch import func
 from tinytorch.capture import capture
 from tinytorch.limits import finfo, iinfo
 from tinytorch.printing import set_printoptions

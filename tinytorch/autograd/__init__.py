@@ -69,10 +69,10 @@ def _seeds(
         elif (shape := gy.shape[1:] if batched else gy.shape) != y.shape:
             raise RuntimeError(
                 (
-                    "If `is_grads_batched=True`, we interpret the first dimension of each "
-                    "grad_output as the batch dimension. The sizes of the remaining "
-                    "dimensions are expected to match the shape of corresponding output, "
-                    "but a mismatch was detected: "
+                    "If `is_grads_batched=True`, we interpret the first dimension of "
+                    "each grad_output as the batch dimension. The sizes of the "
+                    "remaining dimensions are expected to match the shape of "
+                    "corresponding output, but a mismatch was detected: "
                     if batched
                     else "Mismatch in shape: "
                 )

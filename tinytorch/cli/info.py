@@ -59,8 +59,9 @@ def _blas() -> str:
     """What the library that was loaded says of itself."""
     from ctypes import CDLL, c_char_p
 
-    from tinytorch._core import blas
+    from importlib import import_module
 
+    blas = import_module("tinytorch._core.blas")
     path = blas._library_path()
     version = _version("scipy-openblas32")
     try:

@@ -169,7 +169,7 @@ def update_bn(
         model: the model; it is in training mode meanwhile.
         device: where batches are moved before the model sees them.
     """
-    momenta: dict[Module, float | None] = {}
+    momenta: dict[Any, Any] = {}
     for module in model.modules():
         if isinstance(module, _BatchNorm):
             module.reset_running_stats()

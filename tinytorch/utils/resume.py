@@ -31,8 +31,9 @@ def random_state() -> dict[str, Any]:
     Those of Python and NumPy are there if the program has imported them.
     """
     state: dict[str, Any] = {"tinytorch": tinytorch.get_rng_state()}
-    if tinytorch.cuda.is_available():
-        state["cuda"] = tinytorch.cuda.get_rng_state_all()
+    cuda: Any = tinytorch.cuda  # has generators only where there is a device
+    if cuda.is_available():
+        state["cuda"] = cuda.get_rng_state_all()
     if "random" in sys.modules:
         state["python"] = sys.modules["random"].getstate()
     if "numpy.random" in sys.modules:
@@ -44,8 +45,9 @@ def random_state() -> dict[str, Any]:
 def set_random_state(state: dict[str, Any]) -> None:
     """Set the generators to what `random_state` returned."""
     tinytorch.set_rng_state(state["tinytorch"])
-    if "cuda" in state and tinytorch.cuda.is_available():
-        tinytorch.cuda.set_rng_state_all(state["cuda"])
+    cuda: Any = tinytorch.cuda
+    if "cuda" in state and cuda.is_available():
+        cuda.set_rng_state_all(state["cuda"])
     if "python" in state:
         import random
 
