@@ -58,7 +58,6 @@ def _version(package: str) -> str:
 def _blas() -> str:
     """What the library that was loaded says of itself."""
     from ctypes import CDLL, c_char_p
-
     from importlib import import_module
 
     blas = import_module("tinytorch._core.blas")
