@@ -13,6 +13,16 @@ import tinytorch as tt
 from oracle import seed, to_tiny, to_torch
 
 
+def test_places_are_those_of_the_maxima() -> None:
+    functional = tt.nn.functional
+    square, cube = tt.randn(2, 6, 7), tt.randn(2, 5, 6, 4)
+    for x, (y, where) in (
+        (square, functional.fractional_max_pool2d_with_indices(square, 2, 3)),
+        (cube, functional.fractional_max_pool3d_with_indices(cube, 2, 2)),
+    ):
+        assert tt.equal(x.flatten(1).gather(1, where.flatten(1)), y.flatten(1))
+
+
 @pytest.mark.parametrize("n", [2, 3])
 @pytest.mark.parametrize("number", range(10))
 def test_fractional_pooling_of_random_shape(n: int, number: int) -> None:

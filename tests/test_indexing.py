@@ -74,10 +74,9 @@ def advanced(draw: st.DrawFn, integers: bool = False) -> tuple[tuple[int, ...], 
             return shape, (*index, np.array(bits))  # its length must broadcast
         elif kind == "int":
             index.append(draw(st.integers(-size, size - 1)))
-        elif kind == "none":
+        elif kind == "none" and len(index) < 6:
             index.append(None)
-            if len(index) < 6:
-                continue  # no axis of x is used up
+            continue  # no axis of x is used up
         else:
             index.append(draw(slices(size)))
         axis += 1

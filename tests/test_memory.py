@@ -21,11 +21,16 @@ storage = pytest.importorskip("tinytorch._core.storage")
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:
-    """Turn Python's cycle collector off, after emptying it."""
+    """Turn Python's cycle collector off, after emptying it.
+
+    What is there before the test is frozen: the test's own collections need not walk it.
+    """
     gc.collect()
+    gc.freeze()
     gc.disable()
     yield
     gc.enable()
+    gc.unfreeze()
 
 
 def held() -> tuple[int, int]:
@@ -232,7 +237,7 @@ def test_thousand_repeats_leave_nothing(spec: Any, no_collector: None) -> None:
     repeats(spec, 1000)
 
 
-@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.slow)])
 def test_repeats_of_the_op_database_leave_nothing(
     count: int, no_collector: None
 ) -> None:
@@ -253,7 +258,7 @@ def test_repeats_of_the_op_database_leave_nothing(
             function = translate(info.op)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of ops deprecated in both
-                for _ in range(100):
+                for _ in range(50):
                     function(*args, **kwargs)
         except (Missing, Refused, AttributeError, RuntimeError, TypeError, ValueError):
             continue  # test_opdb.py reports it
@@ -265,7 +270,7 @@ def test_repeats_of_the_op_database_leave_nothing(
                 function(*args, **kwargs)
         after, cycles = held(), gc.collect()
         more = sys.getallocatedblocks() - blocks
-        if cycles or after[1] != before[1] or after[0] - before[0] > 0 or more > 50:
+        if cycles or after[1] != before[1] or after[0] - before[0] > 0 or more > 40:
             leaking.append((name, before, after, more, cycles))
     assert leaking == []
 

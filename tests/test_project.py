@@ -149,6 +149,10 @@ LARGE: dict[str, str] = {
     "tinytorch/_core/tensor.pxd": "what every op makes tensors with",
     "tests/op_specs.py": "the one table of all rows, formulas beside it",
     "tests/test_inplace_autograd.py": "one list of small programs, read in order",
+    "tests/test_rnn.py": "layers, cells, packed forms share networks and comparisons",
+    "tests/test_distributions.py": "one table of distributions, read by every test",
+    "tinytorch/functional/linear_algebra.py": "torch.linalg beside the older names",
+    "tinytorch/nn/modules/pooling.py": "one short class for each pooling",
     "tests/test_nn_module.py": "one pair of classes over both libraries",
     "tinytorch/nn/modules/module.py": "the protocol of one class",
     "tests/test_memory.py": "leaks, cycles, depth and failing allocations share loops",
@@ -172,13 +176,17 @@ def test_large_files_have_a_reason() -> None:
     assert sorted(set(over_size()) - set(LARGE)) == []
 
 
+# What tools read at the end of a line; it cannot stand elsewhere.
+PRAGMA = re.compile(r"\s+# (type: ignore|noqa)\b.*$")
+
+
 def test_lines_fit() -> None:
     long = [
         f"{relative(path)}:{number}"
         for folder in (PACKAGE, ROOT / "gpu")
         for path in sources(folder, ".pyx", ".pxd", ".h", ".cu", ".cuh", ".py")
         for number, line in enumerate(path.read_text().splitlines(), 1)
-        if len(line) > 88
+        if len(PRAGMA.sub("", line)) > 88
     ]
     assert long == []
 
