@@ -23,7 +23,7 @@ storage = pytest.importorskip("tinytorch._core.storage")
 def no_collector() -> Iterator[None]:
     """Turn Python's cycle collector off, after emptying it.
 
-    What is there before the test is frozen: the test's own collections need not walk it.
+    What is there before the test is frozen: its own collections need not walk that.
     """
     gc.collect()
     gc.freeze()
