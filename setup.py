@@ -134,7 +134,6 @@ def library():
         [source for module in modules for source in module.sources]
         + sorted(str(path) for path in CORE.glob("include/*.c")),
         include_dirs=[str(CORE / "include")],
-        depends=sorted(str(path) for path in CORE.glob("include/*.h")),
     )
 
 
