@@ -14,30 +14,20 @@ import time
 from typing import Any
 
 import tinytorch
+from benchmarks.networks import example_cnn, wide_cnn
 from tinytorch.vision.datasets import MNIST
 
 
-def network(torch: Any, name: str) -> tuple[Any, Any, float]:
-    """Return the model, its optimiser, and the factor of the rate after an epoch."""
-    nn, optim = torch.nn, torch.optim
-    if name == "mlp":
-        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(),
-                              nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
-        return model, optim.SGD(model.parameters(), lr=0.1), 1.0
-    if name == "cnn":
-        model = nn.Sequential(
-            nn.Conv2d(1, 48, 5, padding=2), nn.ReLU(),
-            nn.Conv2d(48, 96, 5, padding=2), nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-            nn.Linear(96, 128), nn.ReLU(), nn.Linear(128, 10))
-        return model, optim.SGD(model.parameters(), lr=0.05), 1.0
-    model = nn.Sequential(
-        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(),
-        nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten(),
-        nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10))
-    return model, optim.Adadelta(model.parameters(), lr=1.0), 0.7
+def mlp(torch: Any) -> tuple[Any, Any]:
+    """Return a multi-layer perceptron and SGD."""
+    nn = torch.nn
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(),
+                          nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+    return model, torch.optim.SGD(model.parameters(), lr=0.1)
 
 
+NETWORKS = {"mlp": mlp, "cnn": wide_cnn, "example": example_cnn}
+DECAY = {"mlp": 1.0, "cnn": 1.0, "example": 0.7}  # of the rate, after each epoch
 EPOCHS = {"mlp": 10, "cnn": 10, "example": 1}
 TARGETS = {"mlp": 0.975, "cnn": 0.956, "example": 0.985}
 
@@ -52,11 +42,11 @@ def arrays(directory: str, train: bool) -> tuple[Any, Any]:
 def train(torch: Any, name: str, directory: str, batch: int = 64) -> float:
     """Return the accuracy on the test set after the model's epochs."""
     torch.manual_seed(0)
-    model, optimizer, decay = network(torch, name)
+    model, optimizer = NETWORKS[name](torch)
     x, y = map(torch.from_numpy, arrays(directory, True))
     test_x, test_y = map(torch.from_numpy, arrays(directory, False))
     loss_of = torch.nn.CrossEntropyLoss()
-    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=decay)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=DECAY[name])
     accuracy = 0.0
     for epoch in range(EPOCHS[name]):
         start = time.perf_counter()
