@@ -64,22 +64,42 @@ typedef MASK BITS __attribute__((vector_size(32), aligned(sizeof(T)), may_alias)
 /* An element loop of a few turns: vectorising it would only add set-up. */
 #define TT_FEW __asm__ volatile("")
 
-/* Store part of a tile's row; beta == 0 here means that c is not read. */
-TT_INLINE void K(tt_store)(T *row, T beta, T *c, int64_t ccs, int64_t cols) {
-    const T *from = c;
-    if (beta != 0)
-        for (int64_t j = 0; j < cols; j++, from += ccs) {
-            row[j] += beta * *from;
-            TT_FEW;
+/* Store the first columns of a tile's vector, 1..VL - 1 of them: four at once, if there
+   are so many, the others one by one. */
+TT_INLINE void K(tt_store_few)(VEC x, T beta, T *c, int64_t cols) {
+    const T *const row = (const T *)&x;
+    int64_t j = 0;
+    if (VL > 4 && cols >= 4) {
+        FOUR four = LOW(x);
+        if (beta != 0) four += beta * *(const FOUR *)c;
+        *(FOUR *)c = four;
+        j = 4;
+    }
+    for (; j < cols; j++) {
+        c[j] = beta != 0 ? row[j] + beta * c[j] : row[j];
+        TT_FEW;
+    }
+}
+
+/* Store the columns skip..skip + cols of a tile's row; beta == 0 never reads c. */
+TT_INLINE void K(tt_store_part)(const int N, const VEC *sum, T beta, T *c, int64_t ccs,
+                                int64_t skip, int64_t cols) {
+    if (ccs == 1 && skip == 0) {
+        for (int v = 0; v < N; v++, c += VL, cols -= VL) {
+            if (cols < VL) {
+                if (cols > 0) K(tt_store_few)(sum[v], beta, c, cols);
+                return;
+            }
+            VEC whole = sum[v];
+            if (beta != 0) whole += beta * *(const VEC *)c;
+            *(VEC *)c = whole;
         }
-    if (ccs == 1 && cols >= 4) { /* the last four overlap those before */
-        FOUR *to = (FOUR *)c;
-        for (int64_t j = 0; j <= cols - 4; j += 4) *to++ = *(const FOUR *)(row + j);
-        *(FOUR *)(c + cols - 4) = *(const FOUR *)(row + cols - 4);
         return;
     }
-    for (int64_t j = 0; j < cols; j++, c += ccs) {
-        *c = row[j];
+    T row[8 * VL];
+    for (int v = 0; v < N; v++) *(VEC *)(row + v * VL) = sum[v];
+    for (int64_t j = skip; j < skip + cols; j++, c += ccs) {
+        *c = beta != 0 ? row[j] + beta * *c : row[j];
         TT_FEW;
     }
 }
@@ -94,6 +114,7 @@ TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T 
         for (int v = 0; v < N; v++) sum[r][v] = (VEC){0};
     if (R == 6) /* of large products, where C is far away */
         for (int r = 0; r < R; r++) __builtin_prefetch(c + r * crs, 1);
+#pragma GCC unroll 4
     for (; k > 0; k--, a += acs, b += brs) {
         VEC y[8];
         for (int v = 0; v < N; v++) y[v] = *(const VEC *)(b + v * VL);
@@ -104,16 +125,9 @@ TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T 
     }
     for (int r = 0; r < R; r++)
         for (int v = 0; v < N; v++) sum[r][v] *= alpha;
-    if (N == 1 && ccs == 1 && cols == 4 && skip == 0 && beta == 0) {
-        for (int r = 0; r < R; r++) *(FOUR *)(c + r * crs) = LOW(sum[r][0]);
-        return;
-    }
     if (ccs != 1 || cols != N * VL) {
-        for (int r = 0; r < R; r++) {
-            T row[8 * VL];
-            for (int v = 0; v < N; v++) *(VEC *)(row + v * VL) = sum[r][v];
-            K(tt_store)(row + skip, beta, c + r * crs, ccs, cols);
-        }
+        for (int r = 0; r < R; r++)
+            K(tt_store_part)(N, sum[r], beta, c + r * crs, ccs, skip, cols);
         return;
     }
     if (beta != 0)

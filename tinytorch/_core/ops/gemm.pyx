@@ -29,6 +29,10 @@ cdef extern from "linear.h" nogil:
     void sum_rows_f64(double* y, const double* g, int64_t rows, int64_t cols)
 
 
+cdef enum:
+    REPEAT = 8192  # bytes: the source of a copy stays in the first cache
+
+
 cdef inline int compute_dtype(const KernelCall* call) noexcept nogil:
     return I64 if call.compute == COMPUTE_I64 else call.compute
 
@@ -50,16 +54,24 @@ cdef double gemm_flops(const KernelCall* call) noexcept nogil:
                                           else a.shape[1])
 
 
+cdef void repeat(char* to, const char* row, int64_t bytes, int64_t rows) noexcept nogil:
+    """Copy a row; then what is there already, twice as many rows each time."""
+    cdef int64_t done = bytes, whole = bytes * rows, piece
+    memcpy(to, row, bytes)
+    while done < whole:
+        piece = min(done, REPEAT, whole - done)
+        memcpy(to + done, to, piece)
+        done += piece
+
+
 cdef int linear_driver(const KernelCall* call) noexcept nogil:
     """y = x w' + b; scalar: elements from one row of x to the next."""
     cdef const View* y = &call.operand[0]
     cdef const View* w = &call.operand[2]
-    cdef int64_t m = w.shape[0], k = w.shape[1], rows = y.numel // m, i
-    cdef int64_t bytes = m * itemsize[y.dtype]
+    cdef int64_t m = w.shape[0], k = w.shape[1], rows = y.numel // m
     cdef bint bias = call.operands > 3
     if bias:
-        for i in range(rows):
-            memcpy(y.data + i * bytes, call.operand[3].data, bytes)
+        repeat(y.data, call.operand[3].data, m * itemsize[y.dtype], rows)
     return gemm(compute_dtype(call), False, True, rows, m, k, 1, call.operand[1].data,
                 call.scalar[0].i, w.data, k, 1 if bias else 0, y.data, m)
 
