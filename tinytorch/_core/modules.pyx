@@ -6,14 +6,31 @@ Every layer of every step passes here.  Hooks and tables of parameters are the f
 
 from cpython.dict cimport PyDict_Contains, PyDict_GetItem
 from cpython.object cimport (
-    PyObject, PyObject_GenericSetAttr, PyObject_TypeCheck, PyTypeObject)
+    PyObject, PyObject_GenericSetAttr, PyObject_TypeCheck, PyTypeObject,
+    Py_TYPE)
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 
 from tinytorch._core.tensor cimport Tensor
 
 cdef extern from "Python.h":
-    object PyObject_GenericGetDict(object, void*)
+    ctypedef struct PyType_Slot:
+        int slot
+        void* pfunc
+    ctypedef struct PyType_Spec:
+        const char* name
+        int basicsize
+        int itemsize
+        unsigned int flags
+        PyType_Slot* slots
+    int Py_tp_call
+    unsigned long Py_TPFLAGS_DEFAULT, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_METHOD_DESCRIPTOR
+    object PyType_FromSpec(PyType_Spec* spec)
+    unsigned long PyType_GetFlags(PyTypeObject* cls)
+    PyObject* _PyType_Lookup(PyTypeObject* cls, object name)
+    object PyObject_GenericGetDict(object x, void* unused)
+    object PyObject_Call(object f, object args, PyObject* kwargs)
+    object PyObject_Vectorcall(object f, PyObject** args, size_t n, PyObject* names)
 
-cdef type Module = type(None)   # the facade says which
 cdef bint watched = False   # whether a hook on the calls of all modules ever was
 
 
@@ -23,24 +40,62 @@ def watch():
     watched = True
 
 
-def set_module_class(type cls not None):
-    """Name the class of modules, whose objects belong into a table."""
-    global Module
-    Module = cls
+# ---- calls ----
 
-
-def call(self, *args, **kwargs):
-    """Call `forward`, between hooks if there are any."""
+cdef object call(object self, object args, PyObject* kwargs):
+    """Call `forward`, between hooks if there are any: tp_call of all modules."""
     cdef object fields = PyObject_GenericGetDict(self, NULL)
     if watched or PyDict_Contains(fields, "_hooked"):
-        return self._hooked_call(args, kwargs)
-    if kwargs:
-        return self.forward(*args, **kwargs)
-    return self.forward(*args)
+        return self._hooked_call(args, {} if kwargs == NULL else <object>kwargs)
+    if kwargs == NULL and PyTuple_GET_SIZE(args) == 1:
+        return forward_one(self, fields, <object>PyTuple_GET_ITEM(args, 0))
+    return PyObject_Call(self.forward, args, kwargs)
 
+
+cdef object forward_one(object self, object fields, object x):
+    """self.forward(x); no bound method is made of a function of the class."""
+    cdef PyObject* found = _PyType_Lookup(Py_TYPE(self), "forward")  # borrowed
+    cdef PyObject* args[2]
+    if found == NULL or PyDict_Contains(fields, "forward") or not (
+            PyType_GetFlags(Py_TYPE(<object>found)) & Py_TPFLAGS_METHOD_DESCRIPTOR):
+        return self.forward(x)
+    forward = <object>found
+    args[0], args[1] = <PyObject*>self, <PyObject*>x
+    return PyObject_Vectorcall(forward, args, 2, NULL)
+
+
+def call_in_turn(modules, x):
+    """Pass x through the modules: the body of nn.Sequential."""
+    cdef object fields
+    for module in modules.values():
+        if Py_TYPE(module).tp_call == <void*>call:
+            fields = PyObject_GenericGetDict(module, NULL)
+            if not watched and not PyDict_Contains(fields, "_hooked"):
+                x = forward_one(module, fields, x)
+                continue
+        x = module(x)
+    return x
+
+
+# A type with a slot and nothing else.  A class statement would also bring a `__new__`
+# and so break `object.__new__(SomeModule)`; a `__call__` in Python would be looked up
+# for every call of every layer.
+cdef PyType_Slot[2] slots
+slots[0].slot, slots[0].pfunc = Py_tp_call, <void*>call
+slots[1].slot, slots[1].pfunc = 0, NULL
+cdef PyType_Spec spec
+spec.name = b"tinytorch._core.modules.Called"
+spec.basicsize = spec.itemsize = 0  # as object's
+spec.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE
+spec.slots = slots
+Called = PyType_FromSpec(&spec)  # the base of nn.Module
+cdef PyTypeObject* Module = <PyTypeObject*>Called
+
+
+# ---- attributes ----
 
 cdef bint is_module(object x):
-    return PyObject_TypeCheck(x, <PyTypeObject*>Module)
+    return PyObject_TypeCheck(x, Module)
 
 
 cdef bint registered(object fields, object name) except -1:

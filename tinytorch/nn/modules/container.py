@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, TypeVar
 
+from tinytorch._core.modules import call_in_turn
 from tinytorch.nn.modules._entries import position, update
 from tinytorch.nn.modules.module import Module, _addindent
 from tinytorch.nn.modules.parameter_container import ParameterDict, ParameterList
@@ -160,9 +161,7 @@ class Sequential(Module):
         return self
 
     def forward(self, input: Any) -> Any:
-        for module in self._modules.values():
-            input = module(input)
-        return input
+        return call_in_turn(self._modules, input)
 
 
 class ModuleList(Module):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from tinytorch._core.modules import call, set_attribute, set_module_class
+from tinytorch._core.modules import Called, set_attribute
 from tinytorch._core.tensor import Tensor
 from tinytorch.nn.modules._convert import Conversions
 from tinytorch.nn.modules._hooks import (
@@ -57,7 +57,7 @@ def _addindent(text: str, spaces: int) -> str:
     return "\n".join([first, *(" " * spaces + line for line in rest)])
 
 
-class Module(Hooks, StateDict, Conversions):
+class Module(Hooks, StateDict, Conversions, Called):
     """Base class of all parts of a network.
 
     A subclass calls ``super().__init__()``, assigns parameters and modules to
@@ -99,7 +99,6 @@ class Module(Hooks, StateDict, Conversions):
 
     # ---- attributes ----
 
-    __call__ = call
     __setattr__ = set_attribute
 
     def _set_registered(self, name: str, value: Any) -> None:
@@ -503,5 +502,3 @@ CALLED = (
     "_backward_hooks",
     "_backward_pre_hooks",
 )
-
-set_module_class(Module)
