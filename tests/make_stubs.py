@@ -49,7 +49,7 @@ def signature(name: str, function: Any) -> str:
 def text() -> str:
     """Return the whole file."""
     functions, values = [], []
-    for name in sorted({*vars(tinytorch), *tinytorch._LATER}):
+    for name in dir(tinytorch):
         member = getattr(tinytorch, name)
         if name.startswith("_") and name != "__version__" or keyword.iskeyword(name):
             continue

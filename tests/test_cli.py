@@ -7,6 +7,7 @@ import io
 import os
 import pathlib
 import runpy
+import shutil
 import subprocess
 import sys
 import warnings
@@ -17,9 +18,14 @@ import tinytorch as tt
 from tinytorch.cli import digits
 from tinytorch.cli.lookup import missing_names
 from tinytorch.cli.main import main
-from torch_programs import PARTS, PROGRAMS
+from torch_networks import NETWORKS
+from torch_programs import PARTS
+from torch_programs import PROGRAMS as TOOLS
+from torch_sequences import SEQUENCES
 
 torch = pytest.importorskip("torch")
+
+PROGRAMS = TOOLS | NETWORKS | SEQUENCES
 
 
 def program(folder: pathlib.Path, *arguments: str, status: int = 0) -> tuple[str, str]:
@@ -111,6 +117,63 @@ except ModuleNotFoundError as error:
 """)
     out, _ = program(tmp_path, "run", "s.py")
     assert "torch.onnx" in out and "tinytorch has nothing in its place" in out
+
+
+VISION = """
+import argparse
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, Subset
+from torchvision import datasets, transforms, utils
+
+parser = argparse.ArgumentParser()
+parser.add_argument('--batch-size', type=int, default=64)
+args = parser.parse_args()
+torch.manual_seed(1)
+transform = transforms.Compose([
+    transforms.RandomCrop(28, padding=2), transforms.ToTensor(),
+    transforms.Normalize((0.1307,), (0.3081,))])
+train_set = datasets.MNIST('data', train=True, download=True, transform=transform)
+test_set = datasets.MNIST('data', train=False, transform=transforms.Compose(
+    [transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))]))
+image, label = test_set[0]
+print(len(train_set), tuple(image.shape), image.dtype, type(label).__name__)
+train_loader = DataLoader(train_set, batch_size=args.batch_size, shuffle=True)
+test_loader = DataLoader(Subset(test_set, range(500)), batch_size=250)
+model = nn.Sequential(nn.Flatten(), nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 10))
+optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+for epoch in range(2):
+    model.train()
+    for data, target in train_loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(data), target)
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    correct = 0
+    with torch.no_grad():
+        for data, target in test_loader:
+            correct += model(data).argmax(1).eq(target).sum().item()
+    print(f'accuracy {correct / 500:.3f}')
+print(tuple(utils.make_grid(data[:6], nrow=3).shape))
+"""
+
+
+def test_a_program_with_torchvision_learns(tmp_path: pathlib.Path) -> None:
+    """Its digits are already where it would download them to."""
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    here = pathlib.Path(tt.__file__).parent / "vision" / "data"
+    for path in here.glob("*.gz"):
+        shutil.copy(path, raw)
+    (tmp_path / "s.py").write_text(VISION)
+    out, err = program(tmp_path, "run", "--strict", "s.py", "--batch-size", "100")
+    lines = out.splitlines()
+    assert err == "" and lines[0] == "6000 (1, 28, 28) torch.float32 int"
+    accuracies = [float(line.split()[1]) for line in lines[1:3]]
+    assert accuracies[0] > 0.7 and accuracies[1] > 0.8
+    assert lines[3] == "(3, 62, 92)"
 
 
 # ---- what is not there ----

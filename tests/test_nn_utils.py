@@ -107,6 +107,47 @@ def test_clipping(name):
     alike(program)
 
 
+@pytest.mark.parametrize("limit", [0.3, 1, math.inf, -0.5, math.nan])
+def test_clip_grad_value_of_many_gradients(limit):
+    """All dtypes at once, one transposed, one of several chunks, one without."""
+
+    def program(t):
+        t.manual_seed(1)
+        params = []
+        for dtype in (t.float32, t.float64, t.float16, t.float32, t.bfloat16):
+            values = t.rand(7, 5).to(dtype) * 2 - 1
+            values[0, :3] = t.tensor([math.nan, math.inf, -math.inf])
+            params.append(t.nn.Parameter(t.zeros(7, 5, dtype=dtype)))
+            params[-1].grad = values
+        params += [t.nn.Parameter(t.zeros(3)), t.nn.Parameter(t.zeros(40_000))]
+        params[-1].grad = t.rand(40_000) - 0.5
+        params.append(t.nn.Parameter(t.zeros(5, 7)))
+        params[-1].grad = (t.rand(7, 5) * 2 - 1).t()
+        before = params[0].grad._version
+        t.nn.utils.clip_grad_value_(iter(params), limit)
+        grads = [p.grad for p in params if p.grad is not None]
+        assert params[0].grad._version > before and params[-1].grad.stride() == (1, 5)
+        return [g.double().flatten().tolist() for g in grads]
+
+    found = alike(program)
+    assert max(map(len, found)) == 40_000
+
+
+def test_clip_grad_value_is_captured():
+    p = tt.nn.Parameter(tt.tensor([1.0, 2.0]))
+
+    @tt.capture
+    def step(x):
+        p.grad = None
+        (p * x).sum().backward()
+        tt.nn.utils.clip_grad_value_([p], 0.5)
+        return p.grad * 1
+
+    for scale in (0.1, 1.0, -3.0, 0.2):
+        y = step(tt.tensor([scale, 0.25]))
+        assert y.tolist() == pytest.approx([max(-0.5, min(0.5, scale)), 0.25])
+
+
 def test_clipping_warns_of_an_empty_generator():
     with pytest.warns(UserWarning, match="empty generator"):
         tt.nn.utils.clip_grad_norm_((p for p in ()), 1.0)

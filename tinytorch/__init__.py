@@ -40,6 +40,7 @@ from tinytorch._core.types import (
     uint8,
 )
 from tinytorch._core.types import bool_ as bool
+from tinytorch._later import later as _later
 from tinytorch.version import __version__
 
 float, double, half = float32, float64, float16
@@ -82,22 +83,9 @@ from tinytorch.random import (
     set_rng_state,
 )
 
-# Imported when first asked for: name -> the module that has it, or "" for a submodule.
-_LATER = {
-    "save": "serialization", "load": "serialization",
-    "summary": "summarize",
-    **dict.fromkeys(
-        ("distributions", "func", "nn", "optim", "serialization", "testing", "utils",
-         "vision", "viz"), ""),
-}
-
-
-def __getattr__(name: str) -> object:
-    from importlib import import_module
-
-    if name not in _LATER:
-        raise AttributeError(f"module 'tinytorch' has no attribute {name!r}")
-    module = import_module(f"tinytorch.{_LATER[name] or name}")
-    found = getattr(module, name) if _LATER[name] else module
-    globals()[name] = found
-    return found
+__getattr__, __dir__ = _later(
+    __name__,
+    "distributions", "func", "nn", "optim", "serialization", "testing", "utils",
+    "vision", "viz",
+    load="serialization", save="serialization", summary="summarize",
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tinytorch._later import later as _later
 from tinytorch.optim._adafactor import Adafactor
 from tinytorch.optim._muon import Muon
 from tinytorch.optim._stateless import swap_in_optimizer_params_and_state
@@ -49,16 +50,4 @@ __all__ = [
     "swap_in_optimizer_params_and_state",
 ]
 
-_LATER = ("lr_scheduler", "swa_utils")  # imported when asked for
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        from importlib import import_module
-
-        return import_module(f"tinytorch.optim.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+__getattr__, __dir__ = _later(__name__, "lr_scheduler", "swa_utils")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from tinytorch._later import later as _later
 
 _MODULES = (
     "checkpoint", "data", "npz", "progress", "reporting", "resume", "safetensors",
@@ -10,11 +10,4 @@ _MODULES = (
 )
 __all__ = [*_MODULES]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a module when it is asked for."""
-    if name in _MODULES:
-        from importlib import import_module
-
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = _later(__name__, *_MODULES)

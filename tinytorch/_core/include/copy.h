@@ -5,39 +5,6 @@
 #include "pointwise.h"
 #include "transpose.h"
 
-#define MOVE(bits)                                                                     \
-    TT_KERNEL void gather_##bits(void *t, const void *f, int64_t n, int64_t step) {    \
-        uint##bits##_t *y = (uint##bits##_t *)t;                                       \
-        const uint##bits##_t *x = (const uint##bits##_t *)f;                           \
-        if (step == 1) memcpy(y, x, n * sizeof *y);                                    \
-        else if (step == 0) { uint##bits##_t v = *x;                                   \
-            for (int64_t i = 0; i < n; i++) y[i] = v; }                                \
-        else for (int64_t i = 0; i < n; i++) y[i] = x[i * step];                       \
-    }                                                                                  \
-    TT_KERNEL void scatter_##bits(void *t, const void *f, int64_t n, int64_t step) {   \
-        uint##bits##_t *y = (uint##bits##_t *)t;                                       \
-        const uint##bits##_t *x = (const uint##bits##_t *)f;                           \
-        if (step == 1) memcpy(y, x, n * sizeof *y);                                    \
-        else for (int64_t i = 0; i < n; i++) y[i * step] = x[i];                       \
-    }
-MOVE(8) MOVE(16) MOVE(32) MOVE(64)
-static const Load tt_move_in[9] = {
-    0, gather_8, gather_16, 0, gather_32, 0, 0, 0, gather_64};
-static const Store tt_move_out[9] = {
-    0, scatter_8, scatter_16, 0, scatter_32, 0, 0, 0, scatter_64};
-
-static void copy_f32(char **p, int64_t n, const Scalar *s) {
-    (void)s;
-    memmove(p[0], p[1], n * 4);
-}
-static void copy_f64(char **p, int64_t n, const Scalar *s) {
-    (void)s;
-    memmove(p[0], p[1], n * 8);
-}
-
-#define copy_i64 copy_f64
-TT_LOOPS(copy)
-
 static void tt_move_range(void *context, int64_t begin, int64_t end) {
     const Pointwise *p = (const Pointwise *)context;
     const PointwiseOperand *y = &p->operand[0], *x = &p->operand[1];
@@ -120,14 +87,44 @@ static int tt_transpose(Pointwise *p, int64_t numel) {
     return TT_OK;
 }
 
-/* Same dtype: bytes move as they are.  Otherwise the pointwise driver converts. */
+/* The same where the dtypes differ: what has gaps goes through a block on either side
+   of the cast. */
+static void tt_cast_range(void *context, int64_t begin, int64_t end) {
+    const Pointwise *p = (const Pointwise *)context;
+    const PointwiseOperand *y = &p->operand[0], *x = &p->operand[1];
+    const Cast cast = tt_cast[x->dtype][y->dtype];
+    char in[TT_RUN * 8] __attribute__((aligned(64)));
+    char out[TT_RUN * 8] __attribute__((aligned(64)));
+    const int64_t most = x->direct && y->direct ? end - begin : TT_RUN;
+    for (int64_t i = begin; i < end; i += most) {
+        const int64_t n = end - i < most ? end - i : most;
+        if (!x->direct) tt_gather(p, x, in, x->size, i, n, 0);
+        cast(y->direct ? y->data + i * y->size : out,
+             x->direct ? x->data + i * x->size : in, n);
+        if (!y->direct) tt_gather(p, y, out, y->size, i, n, 1);
+    }
+}
+
+/* Same dtype: bytes move as they are. */
 static int copy_driver(const KernelCall *call) {
     const View *y = &call->operand[0], *x = &call->operand[1];
-    int size = tt_itemsize[y->dtype];
-    if (y->dtype != x->dtype || y->numel == 0) return pointwise_driver(call);
-    if (y->contiguous && x->contiguous && y->numel == x->numel &&
-        y->numel <= TT_GRAIN) {
-        memmove(y->data, x->data, y->numel * size);
+    int size = tt_itemsize[y->dtype], same = y->dtype == x->dtype;
+    char *data = x->data;
+    int64_t one;
+    if (y->numel == 0) return TT_OK;
+    if (x->numel == 1 && !same) {  /* cast once, then spread */
+        tt_cast[x->dtype][y->dtype](&one, data, 1);
+        data = (char *)&one;
+        same = 1;
+    }
+    if (y->contiguous && y->numel <= TT_GRAIN && x->numel == 1) {
+        tt_move_in[size](y->data, data, y->numel, 0);
+        return TT_OK;
+    }
+    if (y->contiguous && y->numel <= TT_GRAIN && x->contiguous &&
+        x->numel == y->numel) {
+        if (same) memmove(y->data, data, y->numel * size);
+        else tt_cast[x->dtype][y->dtype](y->data, data, y->numel);
         return TT_OK;
     }
     Pointwise p;
@@ -140,16 +137,17 @@ static int copy_driver(const KernelCall *call) {
         const View *v = &call->operand[k];
         PointwiseOperand *o = &p.operand[k];
         int shift = p.dims - v->ndim;
-        o->data = v->data;
-        o->size = size;
-        o->load = tt_move_in[size];
-        o->store = tt_move_out[size];
+        o->data = k ? data : v->data;
+        o->dtype = same ? y->dtype : v->dtype;
+        o->size = tt_itemsize[o->dtype];
+        o->load = tt_move_in[o->size];
+        o->store = tt_move_out[o->size];
         for (int d = 0; d < p.dims; d++)
             o->step[d] = d < shift || v->shape[d - shift] == 1 ? 0 :
                 v->strides[d - shift];
     }
     tt_coalesce(&p);
-    if (p.dims > 1 && tt_find_transpose(&p)) return tt_transpose(&p, y->numel);
+    if (p.dims > 1 && same && tt_find_transpose(&p)) return tt_transpose(&p, y->numel);
     for (int k = 0; k < 2; k++) {
         int64_t expected = 1;
         p.operand[k].direct = 1;
@@ -158,8 +156,9 @@ static int copy_driver(const KernelCall *call) {
             expected *= p.shape[d];
         }
     }
-    if (y->numel <= TT_GRAIN) tt_move_range(&p, 0, y->numel);
-    else tt_parallel_for(tt_move_range, &p, y->numel, TT_GRAIN);
+    const ParallelBody body = same ? tt_move_range : tt_cast_range;
+    if (y->numel <= TT_GRAIN) body(&p, 0, y->numel);
+    else tt_parallel_for(body, &p, y->numel, TT_GRAIN);
     return TT_OK;
 }
 #endif

@@ -1,4 +1,5 @@
-/* One call over a list of n tensors: scaling, zeroing, norms; for steps: multi_step.h.
+/* One call over a list of n tensors: zeroing, scaling, clamping, norms; for steps:
+   multi_step.h.
 
    A kernel's flags say how many tensors belong together, `per`: operand k n + i is the
    k-th of tensor i.
@@ -20,6 +21,9 @@ enum { TT_MULTI_CHUNK = 16384, TT_MULTI_BLOCK = 512, TT_MULTI_MOST = 6 };
 
 typedef struct Multi Multi;
 
+/* Changes n numbers of the type of computation; returns whether all are finite. */
+typedef int (*MultiMap)(void *x, int64_t n, const Scalar *s);
+
 /* Elements [begin, begin + m) of tensor i; `task` numbers the chunks. */
 typedef void (*MultiBody)(Multi *multi, int64_t i, int64_t begin, int64_t m,
                           int64_t task);
@@ -30,6 +34,7 @@ struct Multi {
     int64_t n, tasks;
     int per, stride, counts; /* stride of scalars, from tensor to tensor */
     MultiBody body;
+    MultiMap map;
     double *partial;
     int found;
 };
@@ -69,7 +74,7 @@ static void tt_multi_run(Multi *m) {
     else tt_parallel_for(tt_multi_range, m, m->tasks, 1);
 }
 
-/* ---- zeroing and scaling ---- */
+/* ---- zeroing, scaling, clamping ---- */
 
 static void tt_zero_body(Multi *m, int64_t i, int64_t begin, int64_t count,
                          int64_t task) {
@@ -84,9 +89,8 @@ static int multi_zero_driver(const KernelCall *call) {
     return TT_OK;
 }
 
-/* x *= factor, which is scalar[0]; returns whether all results are finite */
-static void tt_scale_body(Multi *m, int64_t i, int64_t begin, int64_t count,
-                          int64_t task) {
+static void tt_map_body(Multi *m, int64_t i, int64_t begin, int64_t count,
+                        int64_t task) {
     char buffer[TT_MULTI_BLOCK * 8] __attribute__((aligned(64)));
     const View *v = &m->call->operand[i];
     const int compute = m->call->compute;
@@ -98,9 +102,7 @@ static void tt_scale_body(Multi *m, int64_t i, int64_t begin, int64_t count,
         char *from = x + at * tt_itemsize[v->dtype];
         char *to = v->dtype == compute ? from : buffer;
         if (to == buffer) tt_load[compute][v->dtype](to, from, n, 1);
-        finite &= compute == TT_COMPUTE_F32
-                      ? scale_f32((float *)to, n, m->scalar[0].f)
-                      : scale_f64((double *)to, n, m->scalar[0].f);
+        finite &= m->map(to, n, m->scalar);
         if (to == buffer) tt_store[compute][v->dtype](from, to, n, 1);
     }
     if (!finite) m->found = 1; /* whoever writes, writes the same */
@@ -109,11 +111,12 @@ static void tt_scale_body(Multi *m, int64_t i, int64_t begin, int64_t count,
 /* Operands: the tensors, the factor, perhaps where to note (with 1) infinity or NaN */
 static int multi_scale_driver(const KernelCall *call) {
     const int64_t n = call->scalar[0].i;
-    Multi m = {.call = call, .body = tt_scale_body, .n = n, .per = 1};
+    Multi m = {.call = call, .body = tt_map_body, .n = n, .per = 1};
     const View *factor = &call->operand[n];
     Scalar s;
     tt_load[TT_COMPUTE_F64][factor->dtype](&s.f, factor->data, 1, 1);
     m.scalar = &s;
+    m.map = call->compute == TT_COMPUTE_F32 ? scale_f32 : scale_f64;
     for (int64_t i = 0; i < n; i++) m.tasks += tt_chunks_of(call->operand[i].numel);
     tt_multi_run(&m);
     if (call->operands > n + 1 && m.found) {
@@ -121,6 +124,14 @@ static int multi_scale_driver(const KernelCall *call) {
         const double one = 1;
         tt_store[TT_COMPUTE_F64][found->dtype](found->data, &one, 1, 1);
     }
+    return TT_OK;
+}
+
+/* Operands: the tensors.  Scalars: the least and the largest number that stays. */
+static int multi_clamp_driver(const KernelCall *call) {
+    Multi m = tt_multi(call, tt_map_body);
+    m.map = call->compute == TT_COMPUTE_F32 ? clip_f32 : clip_f64;
+    tt_multi_run(&m);
     return TT_OK;
 }
 
@@ -180,14 +191,27 @@ static int multi_norm_driver(const KernelCall *call) {
 #endif
 #else
 
-TT_KERNEL int K(scale)(T *x, int64_t n, double factor) {
-    const T f = (T)factor;
+/* x *= s[0] */
+TT_KERNEL int K(scale)(void *data, int64_t n, const Scalar *s) {
+    T *x = (T *)data;
+    const T f = (T)s[0].f;
     int64_t finite = 1;
     for (int64_t i = 0; i < n; i++) {
         x[i] *= f;
         finite &= x[i] - x[i] == 0;
     }
     return (int)finite;
+}
+
+/* x = min(max(x, s[0]), s[1]), and NaN where x or s[0] is; finite is not looked at */
+TT_KERNEL int K(clip)(void *data, int64_t n, const Scalar *s) {
+    T *x = (T *)data;
+    const T low = (T)s[0].f, high = (T)s[1].f;
+    for (int64_t i = 0; i < n; i++) {
+        const T y = x[i] < low || low != low ? low : x[i];
+        x[i] = y > high ? high : y;
+    }
+    return 1;
 }
 
 /* in double: squares of large gradients overflow in float */

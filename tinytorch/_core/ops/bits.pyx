@@ -2,9 +2,9 @@
 
 from tinytorch._core.autograd cimport check_inplace
 from tinytorch._core.executor cimport Kernel, pointwise, register_kernel
-from tinytorch._core.ops.arithmetic cimport OfNumber, OfTensors, operate, operate_into
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, Number, binary, code_with_number, code_with_tensor, deliver, unary)
+from tinytorch._core.ops.operands cimport OfNumber, OfTensors, operate, operate_into
 from tinytorch._core.ops.pointwise cimport Loops, describe_twins, refuse_dtype
 from tinytorch._core.tensor cimport Tensor, operators
 from tinytorch._core.types cimport BOOL, is_float

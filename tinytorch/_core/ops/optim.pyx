@@ -1,7 +1,7 @@
-"""Optimizer steps, norms and scaling over lists of tensors, each in one kernel call.
+"""Optimizer steps, norms, scaling, clamping of lists of tensors, each one kernel call.
 
 These write their tensors in place and record no graph: they are what `torch.optim` and
-`clip_grad_norm_` are made of.  Which scalars a step takes stands in
+the clipping of gradients are made of.  Which scalars a step takes stands in
 optim_schedules.h, or in optim_steps.h for steps that count nothing.
 """
 
@@ -50,6 +50,7 @@ cdef extern from *:
     int multi_step_driver(const KernelCall* call) noexcept nogil
     int multi_zero_driver(const KernelCall* call) noexcept nogil
     int multi_scale_driver(const KernelCall* call) noexcept nogil
+    int multi_clamp_driver(const KernelCall* call) noexcept nogil
     int multi_norm_driver(const KernelCall* call) noexcept nogil
 
 tt_parallel_for = parallel_for
@@ -112,6 +113,8 @@ define("rmsprop_centered_momentum", rmsprop_centered_momentum_loops,
 cdef Kernel* ZERO = register_kernel("multi_zero", <Driver>multi_zero_driver, NULL, 1)
 cdef Kernel* SCALE = register_kernel(
     "multi_scale", <Driver>multi_scale_driver, NULL, 1, 1)
+cdef Kernel* CLAMP = register_kernel(
+    "multi_clamp", <Driver>multi_clamp_driver, NULL, 1, 2)
 cdef Kernel* NORM = register_kernel("multi_norm", <Driver>multi_norm_driver, NULL, 1, 2)
 
 
@@ -299,7 +302,7 @@ cdef int run_step(const Step* step, list tensors, const Scalar* s, Tensor number
     return write_back(copies)
 
 
-# ---- zeroing, scaling, norms ----
+# ---- zeroing, scaling, clamping, norms ----
 
 cdef int over_list(const Kernel* kernel, list tensors, list more, int outputs,
                    const Scalar* s, int scalars, int compute, list copies) except -1:
@@ -375,6 +378,22 @@ def _multi_tensor_scale(list tensors not None, Tensor factor not None, found=Non
             wrote(x)
     if found is not None:
         wrote(<Tensor>found)
+    write_back(copies)
+
+
+def _multi_tensor_clamp(list tensors not None, double low, double high):
+    """Clamp the elements of all tensors to [low, high], in place."""
+    cdef list copies = [], group
+    cdef Scalar[2] s
+    cdef Tensor x
+    cdef int compute
+    s[0].f, s[1].f = low, high
+    for compute in range(2):
+        group = of_type(tensors, compute)
+        if group:
+            over_list(CLAMP, group, [], len(group), s, 2, compute, copies)
+            for x in group:
+                wrote(x)
     write_back(copies)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from tinytorch._later import later as _later
 from tinytorch.nn.utils import parametrizations, parametrize, stateless
 from tinytorch.nn.utils.clip_grad import (
     clip_grad_norm,
@@ -45,6 +44,7 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
@@ -55,11 +55,4 @@ __all__ = [
     "weight_norm",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    # sequences of different lengths, imported by those who use them
-    if name == "rnn":
-        from importlib import import_module
-
-        return import_module(f"{__name__}.rnn")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = _later(__name__, "prune", "rnn")

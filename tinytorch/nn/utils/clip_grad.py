@@ -10,7 +10,11 @@ from types import GeneratorType
 from typing import Any
 
 import tinytorch
-from tinytorch._core.ops.optim import _multi_tensor_norm, _multi_tensor_scale
+from tinytorch._core.ops.optim import (
+    _multi_tensor_clamp,
+    _multi_tensor_norm,
+    _multi_tensor_scale,
+)
 from tinytorch._core.tensor import Tensor
 from tinytorch.autograd.grad_mode import no_grad
 
@@ -141,7 +145,6 @@ def clip_grad_value_(
     parameters: Any, clip_value: float, foreach: bool | None = None
 ) -> None:
     """Clamp each element of all gradients to [-clip_value, clip_value], in place."""
-    clip_value = float(clip_value)
+    limit = float(clip_value)
     with no_grad():
-        for grad in _grads(parameters):
-            grad.clamp_(min=-clip_value, max=clip_value)
+        _multi_tensor_clamp([g.detach() for g in _grads(parameters)], -limit, limit)

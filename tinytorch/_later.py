@@ -1,0 +1,39 @@
+"""What a package imports when it is first asked for, so that importing it is quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["later"]
+
+
+def later(
+    package: str, *modules: str, **names: str
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` for a package.
+
+    Args:
+        package: the package's name.
+        modules: submodules.
+        names: what a submodule has to offer: the name there, and which submodule.
+    """
+    namespace = vars(sys.modules[package])
+
+    def get(name: str) -> Any:
+        from importlib import import_module
+
+        if name in modules:
+            found: Any = import_module(f"{package}.{name}")
+        elif name in names:
+            found = getattr(import_module(f"{package}.{names[name]}"), name)
+        else:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        namespace[name] = found
+        return found
+
+    def listing() -> list[str]:
+        return sorted({*namespace, *modules, *names})
+
+    return get, listing
