@@ -43,7 +43,7 @@ def inputs() -> list[Any]:
             for dtype in ("float32", "float64"):
                 ident = f"{name}-{entry.desc}-{dtype}"
                 rows.append(pytest.param(name, entry.kwargs, dtype, id=ident))
-        for way in set(info.supported_impls) & {"foreach", "fused"}:
+        for way in sorted({*info.supported_impls} & {"foreach", "fused"}):
             ident = f"{name}-{way}"
             rows.append(pytest.param(name, {way: True}, "float32", id=ident))
     return rows

@@ -80,6 +80,26 @@ def test_products_of_halves_round_once(rng: np.random.Generator, dtype: str) -> 
     assert (x @ x.T).dtype == x.dtype
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("rows", "inner", "outer"),
+    [(1, 3, 5), (7, 1, 12), (33, 9, 10), (100, 24, 12), (384, 16, 48), (50, 3, 3000)],
+)
+def test_linear_adds_the_bias_to_every_row(
+    rng: np.random.Generator, rows: int, inner: int, outer: int, dtype: str
+) -> None:
+    x, w, b, gy = (
+        rng.standard_normal(shape).astype(dtype)
+        for shape in ((rows, inner), (outer, inner), (outer,), (rows, outer)))
+    weight, bias = (tt.from_numpy(a).requires_grad_() for a in (w, b))
+    y = tt.nn.functional.linear(tt.from_numpy(x), weight, bias)
+    y.backward(tt.from_numpy(gy))
+    close = {"rtol": 1e-5, "atol": 1e-4} if dtype == "float32" else {"rtol": 1e-11}
+    np.testing.assert_allclose(y.detach().numpy(), x @ w.T + b, **close)
+    np.testing.assert_allclose(weight.grad.numpy(), gy.T @ x, **close)
+    np.testing.assert_allclose(bias.grad.numpy(), gy.sum(0), **close)
+
+
 @pytest.mark.parametrize(("beta", "alpha"), [(1, 1), (0.5, 2), (0, 1), (2, 0)])
 def test_added_products_scale_both_terms(
     rng: np.random.Generator, beta: float, alpha: float

@@ -196,11 +196,6 @@ def _rebuild(
     return made
 
 
-def _attributes(x: Tensor) -> dict[str, Any]:
-    """What users have hung on a tensor."""
-    return {**x._extra.get("attributes", {}), **getattr(x, "__dict__", {})}
-
-
 def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
     return _rebuild, (
         type(self),
@@ -210,7 +205,7 @@ def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
         tuple(self.shape),
         self.stride(),
         self.requires_grad,
-        _attributes(self),
+        self.__dict__,
     )
 
 
@@ -227,7 +222,7 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
         )
     held = untyped_storage(self)
     memo.setdefault(-id(held), held)  # alive for as long as its identity counts
-    attributes = {k: deepcopy(v, memo) for k, v in _attributes(self).items()}
+    attributes = {k: deepcopy(v, memo) for k, v in self.__dict__.items()}
     made = _rebuild(
         type(self),
         held.__deepcopy__(memo),
@@ -255,6 +250,6 @@ def __copy__(self: Tensor) -> Tensor:
             tuple(self.shape),
             self.stride(),
             self.requires_grad,
-            _attributes(self),
+            self.__dict__,
         )
     return self.view_as(self)

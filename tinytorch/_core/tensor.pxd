@@ -1,5 +1,6 @@
 """Tensor: storage, offset, shape, strides, dtype, and what autograd hangs on it."""
 
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from tinytorch._core.storage cimport Storage
@@ -29,7 +30,8 @@ cdef class Tensor:
     cdef object node           # the op that made it: Node, or None for leaves
     cdef Tensor gradient       # .grad
     cdef Tensor base           # the tensor this one is a view of
-    cdef dict extra            # rare things: hooks, users' attributes, grad accumulator
+    cdef dict extra            # rare things: hooks, grad accumulator
+    cdef PyObject* fields      # __dict__: what users hang on it; held, mostly NULL
     cdef object __weakref__
 
 cdef Tensor empty(int ndim, const int64_t* shape, int code, int device=*, int index=*)

@@ -42,14 +42,18 @@ class Parameter(Tensor):
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (type(self), self.data, self.requires_grad)
+        return _rebuild, (type(self), self.data, self.requires_grad, self.__dict__)
 
     def _repr(self) -> str:
         return "Parameter containing:\n" + tensor_repr(self)
 
 
-def _rebuild(cls: type[Parameter], data: Tensor, requires_grad: bool) -> Parameter:
-    return cls(data, requires_grad)
+def _rebuild(
+    cls: type[Parameter], data: Tensor, requires_grad: bool, fields: dict[str, Any]
+) -> Parameter:
+    made = cls(data, requires_grad)
+    made.__dict__.update(fields)
+    return made
 
 
 class Buffer(Tensor):

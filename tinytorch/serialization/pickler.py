@@ -15,7 +15,7 @@ from tinytorch.nn.parameter import Buffer, Parameter
 from tinytorch.serialization import rebuild
 from tinytorch.serialization.locations import location_tag
 from tinytorch.serialization.names import STORAGE_NAMES, StorageType, torch_name
-from tinytorch.storage import TypedStorage, UntypedStorage, _attributes
+from tinytorch.storage import TypedStorage, UntypedStorage
 
 __all__ = ["Storages", "pickler_class"]
 
@@ -71,7 +71,7 @@ def _reduce_tensor(x: Tensor) -> Any:
     own = getattr(cls.__reduce_ex__, "__wrapped__", cls.__reduce_ex__)
     if own not in (Tensor.__reduce_ex__, Parameter.__reduce_ex__):
         return NotImplemented  # the class has its own way
-    state = _attributes(x)
+    state = dict(x.__dict__)
     if isinstance(x, Parameter):
         args: tuple[Any, ...] = (x.data, x.requires_grad, OrderedDict())
         if state:

@@ -57,9 +57,10 @@ cdef double gemm_flops(const KernelCall* call) noexcept nogil:
 cdef void repeat(char* to, const char* row, int64_t bytes, int64_t rows) noexcept nogil:
     """Copy a row; then what is there already, twice as many rows each time."""
     cdef int64_t done = bytes, whole = bytes * rows, piece
+    cdef int64_t most = max(bytes, REPEAT - REPEAT % bytes)  # whole rows
     memcpy(to, row, bytes)
     while done < whole:
-        piece = min(done, REPEAT, whole - done)
+        piece = min(done, most, whole - done)
         memcpy(to + done, to, piece)
         done += piece
 
