@@ -56,8 +56,8 @@ class _Pickler(pickle.Pickler):
                 "just want to transfer the data, call detach() on the tensor before "
                 "serializing (e.g., putting it on the queue)."
             )
-        if item.numel() == 0 or item.device.type != "cpu" or item._extra:
-            return NotImplemented  # _extra: what users have hung on it
+        if item.numel() == 0 or item.device.type != "cpu" or item.__dict__:
+            return NotImplemented  # what users have hung on it travels too
         flat = item.detach().contiguous().view(-1).view(tinytorch.uint8)
         memory: Any = memoryview(flat)
         if memory.nbytes >= _SMALL:
