@@ -7,7 +7,7 @@ An op module declares where its functions appear:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -122,16 +122,21 @@ FAMILIES = (
 )
 
 
-def families() -> Iterator[ModuleType]:
-    """Import the families one after the other."""
-    for name in FAMILIES:
-        yield import_module(name)
+def load_families() -> list[ModuleType]:
+    """Import the families one after the other; none of it is garbage to be found."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return [import_module(name) for name in FAMILIES]
+    finally:
+        if collects:
+            gc.enable()
 
 
 def collect(kind: str) -> dict[str, Any]:
     """Return {name: function} of everything declared under `kind`."""
     found: dict[str, Any] = {}
-    for module in families():
+    for module in load_families():
         for name in getattr(module, kind, ()):
             found[name] = getattr(module, name)
     return found

@@ -5,6 +5,7 @@ module in a file of the module's own name, so this finder points it to the libra
 which exports one initialiser for each.
 """
 
+import os
 import sys
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
@@ -18,12 +19,15 @@ class LibraryFinder:
 
     def __init__(self, folder: str) -> None:
         self.path = f"{folder}/library{EXTENSION_SUFFIXES[0]}"
+        self.elsewhere = {  # ordinary files of this package
+            f"{__name__}.{name.partition('.')[0]}" for name in os.listdir(folder)
+            if name.endswith(".py") or name == "ops"}
 
     def find_spec(
         self, name: str, path: object = None, target: object = None
     ) -> ModuleSpec | None:
         """Say where the module is; whether it exists is found when it is loaded."""
-        if not name.startswith("tinytorch._core."):
+        if not name.startswith("tinytorch._core.") or name in self.elsewhere:
             return None
         loader = ExtensionFileLoader(name, self.path)
         spec = ModuleSpec(name, loader, origin=self.path)
@@ -31,5 +35,5 @@ class LibraryFinder:
         return spec
 
 
-# The last finder: ordinary files of the package come first.
-sys.meta_path.append(LibraryFinder(__path__[0]))
+# The first finder: the others would search folders for each of a hundred modules.
+sys.meta_path.insert(0, LibraryFinder(__path__[0]))
