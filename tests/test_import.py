@@ -41,8 +41,8 @@ def test_import_brings_no_unexpected_module() -> None:
     bare = set(run_output(code.format("")).split())
     loaded = set(run_output(code.format("import tinytorch; ")).split()) - bare
     heavy = """
-        asyncio concurrent.futures dataclasses inspect logging
-        multiprocessing random subprocess tempfile unittest urllib
+        asyncio concurrent.futures dataclasses enum inspect logging
+        multiprocessing random re subprocess tempfile typing unittest urllib
         zipfile
         """.split()
     assert loaded.isdisjoint(heavy)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+
+from tinytorch._typing import Any
 
 __all__ = ["later"]
 

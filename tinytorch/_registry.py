@@ -10,9 +10,9 @@ from __future__ import annotations
 import gc
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
 from tinytorch._core.binding import bind
+from tinytorch._typing import Any
 from tinytorch.subclass import install
 
 # In order of import: compiled families, then compositions of their ops.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tinytorch import cuda
+from tinytorch._typing import Any
 
 
 def is_available() -> bool:

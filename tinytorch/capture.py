@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from tinytorch._core.executor import Program, feed, taken
 from tinytorch._core.tensor import Tensor
+from tinytorch._typing import Any
 from tinytorch.autograd.grad_mode import no_grad
 from tinytorch.utils._pytree import tree_flatten, tree_map
 

@@ -6,11 +6,10 @@ ordinary tensor.
 
 from __future__ import annotations
 
-from typing import Any
-
 from tinytorch._core import types
 from tinytorch._core.ops.data import of_dtype
 from tinytorch._core.tensor import Tensor
+from tinytorch._typing import Any
 
 __all__ = [
     "BFloat16Tensor",

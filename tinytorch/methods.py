@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from tinytorch._core.autograd import (
     HookHandle,
@@ -15,6 +14,7 @@ from tinytorch._core.binding import bind
 from tinytorch._core.engine import backward
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import strided
+from tinytorch._typing import Any
 from tinytorch.printing import tensor_repr
 
 

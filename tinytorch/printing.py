@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import tinytorch
+from tinytorch._typing import Any
 
 __all__ = ["get_printoptions", "printoptions", "set_printoptions", "tensor_repr"]
 

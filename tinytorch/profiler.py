@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tinytorch._core.executor import Profile
+from tinytorch._typing import Any
 
 __all__ = ["profile"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import tinytorch
 from tinytorch._core.rng import Generator, default_generator
+from tinytorch._typing import Any
 
 __all__ = [
     "Generator",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
 from weakref import WeakValueDictionary
 
 from tinytorch._core.ops.memory import bytes_of, identity, over_bytes
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import device, dtype
+from tinytorch._typing import Any
 
 __all__ = ["TypedStorage", "UntypedStorage"]
 METHODS = ["storage", "untyped_storage", "__reduce_ex__", "__deepcopy__", "__copy__"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 from tinytorch._core.binding import bind
 from tinytorch._core.tensor import Tensor
+from tinytorch._typing import Any
 
 __all__ = ["disabled_torch_function"]
 

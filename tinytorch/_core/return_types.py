@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from typing import Any
+
+from tinytorch._typing import Any
 
 __all__ = ["named_result"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import tinytorch
 from tinytorch._core.engine import run_backward
+from tinytorch._typing import Any
 from tinytorch.autograd import functional, graph
 from tinytorch.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from tinytorch.autograd.function import Function

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 from tinytorch._core.autograd import (
     is_anomaly_check_nan_enabled,
     is_anomaly_enabled,
     set_anomaly_flag,
 )
+from tinytorch._typing import Any
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
 

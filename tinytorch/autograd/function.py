@@ -8,8 +8,8 @@ the node holds inputs; saved outputs are detached aliases, so that no cycle aris
 from __future__ import annotations
 
 import functools
+from collections import namedtuple
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 import tinytorch
 from tinytorch._core.autograd import (
@@ -18,6 +18,7 @@ from tinytorch._core.autograd import (
     set_grad_enabled_flag,
 )
 from tinytorch._core.function import PythonNode
+from tinytorch._typing import Any, ClassVar, TypeVar, cast
 from tinytorch.autograd.grad_mode import no_grad
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
@@ -36,10 +37,9 @@ _RELEASED = (
 # ---- what a context saves ----
 
 
-class _Saved(NamedTuple):
-    tensor: Any  # the tensor itself; of an output, a detached alias
-    version: int
-    output: int  # which output of the node, or -1
+# tensor: the tensor itself, or, of an output, a detached alias; output: which output of
+# the node, or -1.
+_Saved = namedtuple("_Saved", ("tensor", "version", "output"))
 
 
 def _check_version(saved: _Saved, source: Any) -> None:
@@ -62,12 +62,10 @@ def _check_version(saved: _Saved, source: Any) -> None:
     )
 
 
-class _Info(NamedTuple):
+class _Info(namedtuple("_Info", ("shape", "dtype", "device"))):
     """What is remembered of an argument or an output; None stands for no tensor."""
 
-    shape: tuple[int, ...]
-    dtype: Any
-    device: Any
+    __slots__ = ()
 
     @classmethod
     def of(cls, x: Any) -> _Info | None:

@@ -9,10 +9,10 @@ forward mode.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import tinytorch
 from tinytorch._core.engine import run_backward
+from tinytorch._typing import Any
 from tinytorch.autograd.grad_mode import enable_grad
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]

@@ -11,7 +11,6 @@ import sys
 import warnings
 from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Any, TypeVar, cast
 
 from tinytorch._core.autograd import (
     is_grad_enabled,
@@ -20,6 +19,7 @@ from tinytorch._core.autograd import (
     set_inference_mode_flag,
 )
 from tinytorch._core.modes import enable_grad, no_grad, set_decorator
+from tinytorch._typing import Any, TypeVar, cast
 
 __all__ = [
     "enable_grad",

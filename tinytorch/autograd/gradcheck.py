@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections import namedtuple
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
 
 import tinytorch
 from tinytorch._core.engine import run_backward
+from tinytorch._typing import Any
 from tinytorch.autograd.grad_mode import no_grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
@@ -23,13 +24,9 @@ class GradcheckError(RuntimeError):
     """Raised when a derivative is wrong."""
 
 
-class _Options(NamedTuple):
-    eps: float
-    atol: float
-    rtol: float
-    nondet_tol: float
-    undefined: bool  # leave the gradients of the other outputs undefined
-    dtypes: bool
+# undefined: leave the gradients of the other outputs undefined
+_Options = namedtuple(
+    "_Options", ("eps", "atol", "rtol", "nondet_tol", "undefined", "dtypes"))
 
 
 # ---- arguments ----

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
 
 import tinytorch
 from tinytorch._core.autograd import Node, current_graph_task_id
+from tinytorch._typing import Any, NoReturn
 
 __all__ = [
     "Node",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tinytorch
+from tinytorch._typing import Any
 
 __all__ = ["Variable"]
 

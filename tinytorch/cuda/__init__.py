@@ -6,7 +6,7 @@ with the reason.  Nothing here touches a driver.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from tinytorch._typing import Any, NoReturn
 
 REASON = "tinytorch has no CUDA support in this version"
 

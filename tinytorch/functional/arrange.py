@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 from tinytorch._core.ops.creation import zeros
 from tinytorch._core.ops.data import tensor
@@ -14,6 +13,7 @@ from tinytorch._core.ops.split import tensor_split
 from tinytorch._core.ops.views import reshape, unsqueeze
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import Size, int64, promote_types
+from tinytorch._typing import Any
 
 __all__ = [
     "atleast_1d",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from tinytorch._core.ops.creation import zeros
 from tinytorch._core.ops.join import cat
 from tinytorch._core.ops.lines import delivered
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import bool_, uint8
+from tinytorch._typing import Any
 
 __all__ = ["cumulative_trapezoid", "diff", "gradient", "trapezoid", "trapz"]
 METHODS = ["diff"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from tinytorch._core.ops.join import narrow, select
 from tinytorch._core.ops.memory import put_into
@@ -20,6 +19,7 @@ from tinytorch._core.ops.views import (
     view,
 )
 from tinytorch._core.tensor import Tensor
+from tinytorch._typing import Any
 
 METHODS = ["narrow_copy"]
 

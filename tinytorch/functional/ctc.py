@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TypeAlias
 
 from tinytorch._core.ops.compare import eq
 from tinytorch._core.ops.ctc import _ctc_losses
@@ -20,14 +19,12 @@ __all__ = ["ctc_loss"]
 METHODS: list[str] = []
 FUNCTIONAL = ["ctc_loss"]
 
-Lengths: TypeAlias = "Tensor | Sequence[int] | int"
-
 
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,
-    input_lengths: Lengths,
-    target_lengths: Lengths,
+    input_lengths: Tensor | Sequence[int] | int,
+    target_lengths: Tensor | Sequence[int] | int,
     blank: int = 0,
     reduction: str | int = "mean",
     zero_infinity: bool = False,
@@ -73,7 +70,7 @@ def ctc_loss(
     return loss if batched else squeeze(loss, 0)
 
 
-def _numbers(lengths: Lengths) -> list[int]:
+def _numbers(lengths: Tensor | Sequence[int] | int) -> list[int]:
     if isinstance(lengths, Tensor):
         if lengths.is_floating_point():
             raise RuntimeError("input_lengths and target_lengths must be integral")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from tinytorch._core.ops.lines import delivered
 from tinytorch._core.ops.ranges import linspace
@@ -13,6 +12,7 @@ from tinytorch._core.ops.select import where
 from tinytorch._core.return_types import named_result
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import float32, float64
+from tinytorch._typing import Any
 
 __all__ = ["histogram", "histogramdd"]
 METHODS = ["histogram"]

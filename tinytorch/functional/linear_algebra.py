@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NoReturn
 
 from tinytorch._core.ops.creation import eye
 from tinytorch._core.ops.extremum import amax, amin
@@ -17,6 +16,7 @@ from tinytorch._core.ops.select import where
 from tinytorch._core.ops.spectral import svdvals
 from tinytorch._core.ops.strided import diagonal as diagonal_of
 from tinytorch._core.tensor import Tensor
+from tinytorch._typing import Any, NoReturn
 
 __all__ = ["matrix_exp", "matrix_power"]
 METHODS = __all__

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from tinytorch._core.ops.cross_entropy import cross_entropy
 from tinytorch._core.ops.gemm import linear
@@ -12,6 +11,7 @@ from tinytorch._core.ops.join import cat
 from tinytorch._core.ops.views import reshape
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import bfloat16, float16, float32
+from tinytorch._typing import Any
 
 FUNCTIONAL = ["linear_cross_entropy"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from tinytorch._core.ops.norms import vector_norm
 from tinytorch._core.tensor import Tensor
+from tinytorch._typing import Any
 from tinytorch.functional.linear_algebra import matrix_norm
 
 __all__ = ["norm"]

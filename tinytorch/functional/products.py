@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 from tinytorch._core.ops.cholesky import cholesky as cholesky_of
 from tinytorch._core.ops.least_squares import pinv
@@ -21,6 +20,7 @@ from tinytorch._core.ops.spectral import svd as svd_of
 from tinytorch._core.ops.spectral import svdvals
 from tinytorch._core.return_types import named_result
 from tinytorch._core.tensor import Tensor
+from tinytorch._typing import Any
 from tinytorch.functional import linear_algebra as linalg
 
 __all__ = [

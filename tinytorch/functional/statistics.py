@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 from tinytorch._core.ops.combine import lerp
 from tinytorch._core.ops.creation import full
@@ -16,6 +15,7 @@ from tinytorch._core.ops.select import where
 from tinytorch._core.ops.sort import sort
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import bool_, float32, float64, int64
+from tinytorch._typing import Any
 
 __all__ = [
     "corrcoef",

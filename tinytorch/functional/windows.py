@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from tinytorch._core.ops.circular import cos
 from tinytorch._core.ops.creation import empty, ones
@@ -13,6 +12,7 @@ from tinytorch._core.ops.rounding import abs as magnitude
 from tinytorch._core.ops.special import i0
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import get_default_dtype
+from tinytorch._typing import Any
 
 __all__ = [
     "bartlett_window",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from tinytorch._registry import collect
+from tinytorch._typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the names come from the registry
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+
+from tinytorch._typing import Any, TypeVar
 
 __all__ = [
     "LeafSpec",
@@ -43,34 +44,32 @@ T = TypeVar("T")
 # ---- container types ----
 
 
-class _Kind(NamedTuple):
-    flatten: Callable[[Any], tuple[list[Any], Context]]
-    unflatten: Callable[[list[Any], Context], Any]
-    keys: Callable[[Any], list[Any]] | None
+# flatten: (tree) -> (children, context); unflatten: its inverse; keys: (tree) -> steps
+_Kind = namedtuple("_Kind", ("flatten", "unflatten", "keys"))
 
 
-class SequenceKey(NamedTuple):
+class SequenceKey(namedtuple("SequenceKey", ("idx",))):
     """A step into a list or tuple."""
 
-    idx: int
+    __slots__ = ()
 
     def __str__(self) -> str:
         return f"[{self.idx!r}]"
 
 
-class MappingKey(NamedTuple):
+class MappingKey(namedtuple("MappingKey", ("key",))):
     """A step into a dictionary."""
 
-    key: Any
+    __slots__ = ()
 
     def __str__(self) -> str:
         return f"[{self.key!r}]"
 
 
-class GetAttrKey(NamedTuple):
+class GetAttrKey(namedtuple("GetAttrKey", ("name",))):
     """A step to an attribute."""
 
-    name: str
+    __slots__ = ()
 
     def __str__(self) -> str:
         return f".{self.name}"
