@@ -32,6 +32,23 @@ def pooled(name: str, *shape: int, **options: Any) -> Callable[[Any], Any]:
     return program
 
 
+def close_to(L: Any, u: Any, s: Any, v: Any) -> list[Any]:
+    """Return what does not depend on signs, to six digits."""
+    return [(y * 1e6).round() for y in (s, u * s.unsqueeze(-2) @ v.mT)]
+
+
+def conv_gradients(L: Any, d: int, size: tuple[int, ...]) -> list[Any]:
+    """Return both gradients of a convolution, and how they depend on the other."""
+    x, w = values(L, 2, 4, *size), values(L, 6, 2, *(3,) * d)
+    options = (2, 1, 1, 2)
+    y = getattr(L.nn.functional, f"conv{d}d")(x, w, None, *options)
+    gy = L.cos(y.detach() * 3).requires_grad_()
+    gx = getattr(L.nn.grad, f"conv{d}d_input")(x.shape, w, gy, *options)
+    gw = getattr(L.nn.grad, f"conv{d}d_weight")(x, w.shape, gy, *options)
+    twice = L.autograd.grad((gx.sin().sum() + gw.sin().sum()), (x, w, gy))
+    return [gx, gw, *twice]
+
+
 PROGRAMS: dict[str, Callable[[Any], Any]] = {
     "adaptive_max_pool1d_with_indices": lambda L: (
         L.nn.functional.adaptive_max_pool1d_with_indices(values(L, 2, 3, 7), 3)
@@ -110,6 +127,53 @@ PROGRAMS: dict[str, Callable[[Any], Any]] = {
         for hard in (False, True)
     ],
     "poisson": lambda L: L.poisson(values(L, 20).detach().abs() * 5),
+    "adaptive_max_pool1d": lambda L: L.adaptive_max_pool1d(values(L, 2, 3, 7), 3),
+    "unravel_index": lambda L: [
+        L.unravel_index(L.tensor([[5, 11], [0, -3]]), shape)
+        for shape in (12, (3, 4), [2, 6], (3, 3), L.Size((2, 2, 3)))
+    ],
+    "svd_lowrank": lambda L: [
+        close_to(L, *L.svd_lowrank(values(L, *shape), q=4, niter=niter))
+        for shape, niter in (((9, 5), 2), ((4, 8), 3), ((2, 6, 5), 4))
+    ],
+    "svd_lowrank of a difference": lambda L: [
+        close_to(L, *L.svd_lowrank(values(L, 7, 5), q=5, M=values(L, 5) / 3)),
+        L.rand(2),
+    ],
+    "pca_lowrank": lambda L: [
+        close_to(L, *L.pca_lowrank(values(L, 6, 5), center=center, niter=4))
+        for center in (True, False)
+    ],
+    "apply_": lambda L: [
+        values(L, 3, 4).detach().t().apply_(lambda v: v * v + 1),
+        L.arange(4).apply_(lambda v: v + 2.5),
+    ],
+    "map_": lambda L: values(L, 3, 4).detach().map_(
+        values(L, 4).detach(), lambda a, b: a - 2 * b),
+    "map2_": lambda L: values(L, 3).detach().map2_(
+        values(L, 3).detach(), L.ones(1, dtype=L.float64), lambda a, b, c: a * b + c),
+    "reversed": lambda L: [reversed(values(L, 3, 2)), reversed(L.tensor(1.0))],
+    "to_dense": lambda L: [
+        values(L, 3).to_dense(), values(L, 3).to_dense(L.float16),
+        values(L, 3, 2).dense_dim(), values(L, 3, 2).sparse_dim(),
+    ],
+    "dlpack": lambda L: [
+        L.from_dlpack(L.to_dlpack(values(L, 3).detach())),
+        L.utils.dlpack.from_dlpack(L.utils.dlpack.to_dlpack(L.arange(3))),
+    ],
+    "fftfreq": lambda L: [
+        L.fft.fftfreq(n, d, dtype=L.float64)
+        for n in (0, 1, 4, 5) for d in (1.0, 0.3)
+    ],
+    "rfftfreq": lambda L: [
+        L.fft.rfftfreq(n, d=2, dtype=L.float64, requires_grad=True)
+        for n in (1, 4, 5)
+    ],
+    "fftshift": lambda L: [
+        shift(values(L, 2, 3, 4), dim)
+        for shift in (L.fft.fftshift, L.fft.ifftshift)
+        for dim in (None, 0, -1, (0, 2), [1])
+    ],
 }  # fmt: skip
 
 
@@ -117,6 +181,17 @@ def parts(result: Any) -> list[Any]:
     if isinstance(result, (list, tuple)):
         return [y for part in result for y in parts(part)]
     return [result]
+
+
+@pytest.mark.parametrize("size", [(9,), (6, 7), (4, 5, 4)])
+def test_gradients_of_convolutions_as_functions(size: tuple[int, ...]) -> None:
+    d = len(size)
+    expected, actual = (conv_gradients(L, d, size) for L in (torch, tt))
+    for theirs, ours in zip(expected, actual, strict=True):
+        # sums of a hundred terms, added in another order
+        np.testing.assert_allclose(
+            ours.detach().numpy(), theirs.detach().numpy(), 1e-11, 1e-12
+        )
 
 
 WINDOWS: dict[str, Callable[..., Any]] = {

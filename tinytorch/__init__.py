@@ -54,7 +54,6 @@ globals().update(_registry.collect("__all__"))
 from tinytorch import (
     accelerator,
     autograd,
-    backends,
     cuda,
     linalg,
     methods,
@@ -63,6 +62,8 @@ from tinytorch import (
     special,
 )
 from tinytorch._core.autograd import (
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
     is_grad_enabled,
     is_inference_mode_enabled,
 )
@@ -82,10 +83,12 @@ from tinytorch.random import (
     seed,
     set_rng_state,
 )
+from tinytorch.switches import *  # noqa: F403
 
 __getattr__, __dir__ = _later(
     __name__,
-    "distributions", "func", "nn", "optim", "serialization", "testing", "utils",
-    "vision", "viz",
+    "backends", "distributions", "fft", "func", "nn", "optim", "serialization",
+    "testing", "utils", "vision", "viz",
     load="serialization", save="serialization", summary="summarize",
+    to_dlpack="utils.dlpack",
 )

@@ -115,6 +115,7 @@ FAMILIES = (
     "tinytorch.functional.embedding",
     "tinytorch.functional.ctc",
     "tinytorch.functional.linear_algebra",
+    "tinytorch.functional.low_rank",
     "tinytorch.functional.products",
     "tinytorch.functional.norms",
     "tinytorch.functional.numbered",

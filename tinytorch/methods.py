@@ -12,6 +12,7 @@ from tinytorch._core.autograd import (
 )
 from tinytorch._core.binding import bind
 from tinytorch._core.engine import backward
+from tinytorch._core.ops.data import from_numpy, tensor
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import strided
 from tinytorch._typing import Any
@@ -99,7 +100,72 @@ def _is_distributed(self: Tensor) -> bool:
     return False
 
 
+def _array_wrap(
+    self: Tensor, array: Any, context: Any = None, return_scalar: bool = False
+) -> Tensor:
+    """Return what a function of NumPy made of this tensor as a tensor."""
+    import numpy
+
+    return from_numpy(numpy.asarray(array))  # type: ignore[no-any-return]
+
+
+def _reversed(self: Tensor) -> Tensor:
+    return self.flip(0) if self.dim() else self
+
+
+def _each(
+    name: str, x: Tensor, others: tuple[Any, ...], fn: Callable[..., Any]
+) -> Tensor:
+    """Write what `fn` makes of the elements of `x` and those of `others`."""
+    if any(t.requires_grad for t in (x, *others)):
+        raise RuntimeError(
+            f"Can't call {name}() on Variable that requires grad. Use "
+            f"var.detach().{name}() instead."
+        )
+    for i, other in enumerate(others):
+        if other.dtype is not x.dtype:
+            argument = "other" if len(others) == 1 else "xy"[i]
+            raise TypeError(
+                f"{name}: expected {x.type()} for '{argument}' (got {other.type()})"
+            )
+    columns = [t.expand_as(x).flatten().tolist() for t in (x, *others)]
+    made = tensor(list(map(fn, *columns)), dtype=x.dtype, device=x.device)
+    return x.copy_(made.view(x.shape))
+
+
+def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
+    """Replace each element by what a function makes of it: slow, in Python."""
+    return _each("apply_", self, (), callable)
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
+    """Replace each element by ``callable(element, element of tensor)``: slow."""
+    return _each("map_", self, (tensor,), callable)
+
+
+def map2_(
+    self: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], Any]
+) -> Tensor:
+    """Replace each element by ``callable(element, of x, of y)``: slow."""
+    return _each("map2_", self, (x, y), callable)
+
+
+def _to_dense(
+    self: Tensor, dtype: Any = None, *, masked_grad: bool | None = None
+) -> Tensor:
+    """Return the tensor, which is dense, of another dtype if one is given."""
+    return self if dtype is None else self.to(dtype)
+
+
 METHODS: dict[str, object] = {
+    "apply_": apply_,
+    "map_": map_,
+    "map2_": map2_,
+    "to_dense": _to_dense,
+    "dense_dim": lambda self: self.dim(),
+    "sparse_dim": lambda self: 0,
+    "__array_wrap__": _array_wrap,
+    "__reversed__": _reversed,
     "label": property(_get_label, _set_label),
     "render": render,
     "backward": backward,

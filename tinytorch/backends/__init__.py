@@ -1,21 +1,13 @@
-"""Switches of PyTorch's back ends: programs may set them; none acts here."""
+"""Switches of PyTorch's back ends: programs may set them; none acts here.
+
+Whoever asks what is there learns that no back end of PyTorch's is.
+"""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from tinytorch._later import later
 
-cudnn = SimpleNamespace(
-    enabled=False,
-    benchmark=False,
-    deterministic=True,
-    allow_tf32=False,
-    is_available=lambda: False,
-    version=lambda: None,
-)
-cuda = SimpleNamespace(
-    matmul=SimpleNamespace(allow_tf32=False),
-    is_built=lambda: False,
-)
-mps = SimpleNamespace(is_available=lambda: False, is_built=lambda: False)
-mkl = SimpleNamespace(is_available=lambda: False)
-openmp = SimpleNamespace(is_available=lambda: False)
+_MODULES = ("cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum")
+__all__ = [*_MODULES]
+
+__getattr__, __dir__ = later(__name__, *_MODULES)

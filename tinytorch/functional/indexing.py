@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from tinytorch._core.ops.creation import empty, empty_strided, zeros
 from tinytorch._core.ops.lines import delivered
 from tinytorch._core.tensor import Tensor
-from tinytorch._core.types import int64
+from tinytorch._core.types import bool_, int64
 
-__all__ = ["as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_scatter"]
-METHODS = __all__
+METHODS = [
+    "as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_scatter"
+]
+__all__ = [*METHODS, "unravel_index"]
 FUNCTIONAL = ["one_hot"]
 
 
@@ -113,3 +115,36 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             raise RuntimeError("Class values must be smaller than num_classes.")
     rows = zeros((*tensor.shape, num_classes), dtype=int64, device=tensor.device)
     return rows.scatter_(-1, tensor.unsqueeze(-1), 1)
+
+
+def unravel_index(
+    indices: Tensor, shape: int | Sequence[int]
+) -> tuple[Tensor, ...]:
+    """Return, for places in a flat tensor, their indices in one of `shape`.
+
+    Example:
+        >>> [i.tolist() for i in unravel_index(tensor([5, 11]), (3, 4))]
+        [[1, 2], [1, 3]]
+    """
+    if indices.dtype.is_floating_point or indices.dtype is bool_:
+        raise TypeError(
+            f"expected 'indices' to be integer dtype, but got {indices.dtype}"
+        )
+    if not isinstance(shape, (int, Sequence)):
+        raise TypeError(
+            f"expected 'shape' to be int or sequence of ints, but got {type(shape)}"
+        )
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    for size in sizes:
+        if not isinstance(size, int):
+            raise TypeError(
+                "expected 'shape' sequence to only contain ints, but got "
+                f"{type(size)}"
+            )
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
+    found = []
+    for size in reversed(sizes):
+        found.append(indices % size)
+        indices = indices.div(size, rounding_mode="floor")
+    return tuple(reversed(found))

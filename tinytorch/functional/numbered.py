@@ -5,12 +5,16 @@ Here a reduction is a number (0 none, 1 mean, 2 sum) and every argument has its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tinytorch._core.ops.adaptive import adaptive_max_pool1d_with_indices
 from tinytorch._core.ops.loss import kl_div as _kl_div
 from tinytorch._core.tensor import Tensor
 from tinytorch.functional import losses
 from tinytorch.functional.normalization import instance_norm as _instance_norm
 
 __all__ = [
+    "adaptive_max_pool1d",
     "binary_cross_entropy_with_logits",
     "cosine_embedding_loss",
     "hinge_embedding_loss",
@@ -28,6 +32,15 @@ def _name(reduction: int) -> str:
     if reduction not in (0, 1, 2):
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return _NAMES[reduction]
+
+
+def adaptive_max_pool1d(
+    input: Tensor, output_size: int | Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Return the largest value of each of `output_size` parts, and where it was."""
+    return adaptive_max_pool1d_with_indices(  # type: ignore[no-any-return]
+        input, output_size
+    )
 
 
 def instance_norm(

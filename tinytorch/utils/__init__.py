@@ -5,8 +5,8 @@ from __future__ import annotations
 from tinytorch._later import later as _later
 
 _MODULES = (
-    "checkpoint", "data", "npz", "progress", "reporting", "resume", "safetensors",
-    "tensorboard",
+    "checkpoint", "data", "dlpack", "hooks", "npz", "progress", "reporting", "resume",
+    "safetensors", "tensorboard",
 )
 __all__ = [*_MODULES]
 

@@ -13,6 +13,8 @@ from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.tensor cimport Tensor, item, operators, same_shape
 from tinytorch._core.types cimport FLOATS, I8, I16, I32, U8, dtype_of
 
+from tinytorch._core.ops.data import from_numpy
+
 __all__ = [
     "eq", "ne", "lt", "le", "gt", "ge", "not_equal", "less", "less_equal", "greater",
     "greater_equal", "isclose", "allclose", "equal", "isnan", "isinf", "isfinite",
@@ -132,7 +134,16 @@ not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, g
 
 
 cdef object op_compare(object a, object b, int op):
-    return compare(op, a, b, None)
+    cdef object y = compare(op, a, b, None)
+    if y is NotImplemented and (op == Py_EQ or op == Py_NE) and \
+            hasattr(b, "__array_interface__"):
+        # NumPy leaves the comparison to us, and Python would compare identities
+        try:
+            b = from_numpy(b)
+        except TypeError:
+            return NotImplemented    # elements that no tensor has
+        y = compare(op, a, b, None)
+    return y
 
 operators.compare = op_compare
 

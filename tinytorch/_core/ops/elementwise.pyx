@@ -68,10 +68,12 @@ cdef bint as_number(object value, Number* n) except -1:
     if hasattr(value, "dtype") and hasattr(value, "item") and \
             getattr(value, "ndim", 1) == 0:
         return as_number(value.item(), n)
+    if hasattr(value, "__len__"):
+        return False                    # arrays have __index__ and __float__ as well
     if hasattr(value, "__index__"):
         n[0] = number_of_int(value.__index__())
         return True
-    if hasattr(value, "__float__") and not hasattr(value, "__len__"):
+    if hasattr(value, "__float__"):
         n[0] = number_of_float(float(value))  # e.g. sympy, fractions
         return True
     return False
