@@ -14,12 +14,16 @@ torch = pytest.importorskip("torch")
 import tinytorch as tt
 import tinytorch.distributions as td
 
+# PyTorch warns of singular samples where there are none.
+pytestmark = pytest.mark.filterwarnings("ignore:Singular sample detected")
 SEED = 7
 A = [0.3, 1.2, 2.5, 4.0]
 B = [1.5, 0.7, 2.0, 0.9]
 P = [0.2, 0.55, 0.8, 0.5]
 L = [-0.4, 0.1, 0.9, -1.3]
 ROOT = [[1.2, 0.0, 0.0], [0.3, 0.8, 0.0], [-0.5, 0.2, 1.5]]
+SQUARE = [[1.5, 0.2, -0.6], [0.2, 0.9, 0.1], [-0.6, 0.1, 2.0]]
+WIDE = [[0.5, 0.1], [-0.7, 1.0], [0.2, 0.4]]
 
 
 class T:
@@ -88,6 +92,13 @@ CASES = [
     case("Gumbel", T(L), T(B)),
     case("Weibull", T(B), T(A)),
     case("Pareto", T(B), T(A)),
+    case("GeneralizedPareto", T(L), T(B), T([0.3, 0.0, -0.5, -0.9])),
+    case("LKJCholesky", 3, T(A)),
+    case("LowRankMultivariateNormal", T([L[:3], B[:3]]), T(WIDE), T(B[:3])),
+    case("Wishart", T([5.0, 4.5]), scale_tril=T(ROOT)),
+    case("Wishart", 3.5, covariance_matrix=T(SQUARE)),
+    case("Wishart", 6.0, precision_matrix=T(SQUARE)),
+    case("MultivariateNormal", T(L[:3]), precision_matrix=T(SQUARE)),
     case("VonMises", T(L), T(B)),
     case("NegativeBinomial", T(A), T(P)),
     case("NegativeBinomial", T(A), logits=T(L)),
@@ -104,6 +115,15 @@ CASES = [
 # What rests on a rejection whose branches may depend on a last bit, or on powers of
 # small numbers: the streams are the same, the numbers a little apart.
 LOOSE = {"Kumaraswamy": 1e-8}
+
+
+@pytest.fixture(autouse=True)
+def _default_dtype(request: pytest.FixtureRequest) -> Any:
+    """Let PyTorch's GeneralizedPareto work, which compares with a default number."""
+    if "GeneralizedPareto" in request.node.name:
+        torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 def pair(made: Any, leaves: Any = None) -> Any:
@@ -177,6 +197,8 @@ def test_log_prob_and_its_gradients(made: Any) -> None:
 
 @pytest.mark.parametrize("made", CASES)
 def test_rsample_gradients(made: Any) -> None:
+    if made[0] == "Wishart":
+        pytest.skip("PyTorch's backward pass fails; tested apart")
     leaves: list[Any] = []
     mine, its = pair(made, leaves)
     if not its.has_rsample:
@@ -268,11 +290,61 @@ def test_kl_divergences(p: Any) -> None:
         if isinstance(ours, type) or isinstance(theirs, type):
             continue
         found += 1
+        if p[0] == "Wishart" and ours.dim():
+            continue  # PyTorch adds up the batch: test_kl_of_batches_of_wisharts
         close(ours, theirs, 1e-7)
     same = outcome(lambda: td.kl_divergence(pair(p)[0], pair(p)[0]))
     if not isinstance(same, type):
         assert found >= 1
         assert float(same.detach().abs().max()) < 1e-9
+
+
+def test_kl_of_batches_of_wisharts() -> None:
+    freedoms = [5.0, 4.5, 3.5]
+    scale = {"covariance_matrix": T(SQUARE)}
+    mine = build(tt, "Wishart", (T(freedoms),), {"scale_tril": T(ROOT)})
+    found = td.kl_divergence(mine, build(tt, "Wishart", (6.0,), scale))
+    its = build(torch, "Wishart", (6.0,), scale)
+    for i, df in enumerate(freedoms):
+        one = build(torch, "Wishart", (df,), {"scale_tril": T(ROOT)})
+        close(found[i], torch.distributions.kl_divergence(one, its))
+
+
+def test_singular_wishart_samples_are_told() -> None:
+    with pytest.warns(UserWarning, match="Low df values detected"):
+        d = td.Wishart(1.01, tt.eye(2))
+    with pytest.warns(UserWarning, match="Singular sample detected"):
+        d.sample((200,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        td.Wishart(5.0, tt.eye(2)).sample((200,))
+
+
+def test_wishart_sample_gradients() -> None:
+    """By finite differences: PyTorch's own backward pass fails on them."""
+    root = tt.tensor(ROOT, dtype=tt.float64, requires_grad=True)
+    weights = tt.linspace(0.5, 1.5, 9, dtype=tt.float64).reshape(3, 3)
+
+    def total(root: Any) -> Any:
+        tt.manual_seed(SEED)
+        return (td.Wishart(5.0, scale_tril=root).rsample((4,)) * weights).sum()
+
+    total(root).backward()
+    way = tt.tensor(ROOT, dtype=tt.float64).cos().tril()
+    step = 1e-6 * way
+    with tt.no_grad():
+        slope = (total(root + step) - total(root - step)) / 2e-6
+    assert float((root.grad * way).sum()) == pytest.approx(float(slope), rel=1e-6)
+
+
+def test_generalized_pareto_of_concentration_minus_one_is_uniform() -> None:
+    k = tt.tensor(-1.0, requires_grad=True)
+    d = td.GeneralizedPareto(0.0, 2.0, k, validate_args=False)
+    d.log_prob(tt.tensor(1.5)).backward()
+    assert k.grad is not None
+    assert k.grad.item() == pytest.approx(math.log(0.25))
+    beyond = d.log_prob(tt.tensor([1.5, 3.0])).tolist()
+    assert beyond == pytest.approx([-math.log(2)] * 2)
 
 
 def test_kl_divergence_is_registered_by_type() -> None:
@@ -316,6 +388,21 @@ BAD = [
     ("MultivariateNormal", (T(0.0),), {"scale_tril": T(ROOT)}),
     ("MultivariateNormal", (T(L[:3]), T([1.0])), {}),
     ("MultivariateNormal", (T([0.0, 0.0]), T([[-1.0, 0.0], [0.0, -1.0]])), {}),
+    ("LowRankMultivariateNormal", (T(0.0), T(WIDE), T(B[:3])), {}),
+    ("LowRankMultivariateNormal", (T(L[:3]), T(B[:3]), T(B[:3])), {}),
+    ("LowRankMultivariateNormal", (T(L[:2]), T(WIDE), T(B[:3])), {}),
+    ("LowRankMultivariateNormal", (T(L[:3]), T(WIDE), T(B[:2])), {}),
+    ("LowRankMultivariateNormal", (T([L[:3]] * 2), T([WIDE] * 3), T(B[:3])), {}),
+    ("LowRankMultivariateNormal", (T(L[:3]), T(WIDE), T(L[:3])), {}),
+    ("Wishart", (5.0,), {}),
+    ("Wishart", (5.0, T(SQUARE), T(SQUARE)), {}),
+    ("Wishart", (5.0, T([1.0, 2.0])), {}),
+    ("Wishart", (2.0, T(SQUARE)), {}),
+    ("Wishart", (T([5.0, 1.0]), T(SQUARE)), {}),
+    ("Wishart", (5.0, T([[1.0, 2.0], [2.0, 1.0]])), {}),
+    ("LKJCholesky", (1,), {}),
+    ("LKJCholesky", (3, -1.0), {}),
+    ("GeneralizedPareto", (0.0, 0.0, 1.0), {}),
     ("Independent", (dist("Normal", 0.0, 1.0), 1), {}),
     ("MixtureSameFamily", (dist("Normal", 0.0, 1.0), dist("Normal", 0.0, 1.0)), {}),
     ("MixtureSameFamily", (dist("Categorical", T(P)), dist("Normal", T([0.0]), 1.0)),
@@ -347,6 +434,10 @@ VALUES = [
     ("Multinomial", (3, T(P)), [2.0, 2.0, 2.0, 2.0]),
     ("LogNormal", (T(L), T(B)), [0.0, 1.0, 1.0, 1.0]),
     ("OneHotCategorical", (T(P),), [1.0, 1.0, 0.0, 0.0]),
+    ("GeneralizedPareto", (T(0.0), T(1.0), T(-1.0)), [0.5, 1.5]),
+    ("Wishart", (5.0, T(SQUARE)), [[1.0, 2.0], [2.0, 1.0]]),
+    ("Wishart", (5.0, T(SQUARE)), [[-1.0, 0, 0], [0, -1.0, 0], [0, 0, 1.0]]),
+    ("LKJCholesky", (3,), [[1.0, 0, 0], [1.0, 1.0, 0], [0, 0, 1.0]]),
 ]
 
 
@@ -449,10 +540,7 @@ def test_pickle_round_trip() -> None:
 
 
 def test_the_names_are_pytorchs() -> None:
-    missing = set(torch.distributions.__all__) - set(td.__all__)
-    assert missing == {
-        "GeneralizedPareto", "LKJCholesky", "LowRankMultivariateNormal", "Wishart",
-    }
+    assert not set(torch.distributions.__all__) - set(td.__all__)
     ours = set(td.constraints.__all__)
     assert ours == set(torch.distributions.constraints.__all__)
     assert td.Normal.__module__ == "tinytorch.distributions.normal"

@@ -233,6 +233,15 @@ def test_neighbours_of_half_types() -> None:
         ("log_ndtr", -40.0, -804.6084420137538),
         ("ndtri", 1e-10, -6.361340902404056),
         ("digamma", -0.5, 0.03648997397857652),
+        ("airy_ai", -2.33, 0.0056848585964714054),
+        ("airy_ai", -5.0, 0.35076100902411433),
+        ("airy_ai", 1.51, 0.070781045690993444),
+        ("airy_ai", 50.0, 4.5849417240748285e-104),
+        ("modified_bessel_k0", 0.1, 2.4270690247020166),
+        ("modified_bessel_k1", 3.0, 0.040156431128194184),
+        ("scaled_modified_bessel_k0", 1e5, 0.0039633223434747566),
+        ("scaled_modified_bessel_k1", 0.3, 4.1251577622444695),
+        ("spherical_bessel_j0", 1e-5, 0.99999999998333333),
     ],
 )
 def test_special_function_at_a_hard_point(name: str, x: float, expected: float) -> None:

@@ -28,6 +28,8 @@ FAMILIES = (
     "tinytorch._core.ops.circular",
     "tinytorch._core.ops.rounding",
     "tinytorch._core.ops.special",
+    "tinytorch._core.ops.bessel",
+    "tinytorch._core.ops.polynomials",
     "tinytorch._core.ops.incomplete_gamma",
     "tinytorch._core.ops.power",
     "tinytorch._core.ops.binary",

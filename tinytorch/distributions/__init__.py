@@ -26,6 +26,7 @@ from tinytorch.distributions.exp_family import ExponentialFamily
 from tinytorch.distributions.exponential import Exponential
 from tinytorch.distributions.fishersnedecor import FisherSnedecor
 from tinytorch.distributions.gamma import Gamma
+from tinytorch.distributions.generalized_pareto import GeneralizedPareto
 from tinytorch.distributions.geometric import Geometric
 from tinytorch.distributions.gumbel import Gumbel
 from tinytorch.distributions.half_cauchy import HalfCauchy
@@ -35,8 +36,12 @@ from tinytorch.distributions.inverse_gamma import InverseGamma
 from tinytorch.distributions.kl import kl_divergence, register_kl
 from tinytorch.distributions.kumaraswamy import Kumaraswamy
 from tinytorch.distributions.laplace import Laplace
+from tinytorch.distributions.lkj_cholesky import LKJCholesky
 from tinytorch.distributions.log_normal import LogNormal
 from tinytorch.distributions.logistic_normal import LogisticNormal
+from tinytorch.distributions.lowrank_multivariate_normal import (
+    LowRankMultivariateNormal,
+)
 from tinytorch.distributions.mixture_same_family import MixtureSameFamily
 from tinytorch.distributions.multinomial import Multinomial
 from tinytorch.distributions.multivariate_normal import MultivariateNormal
@@ -57,16 +62,18 @@ from tinytorch.distributions.transforms import __all__ as _transforms
 from tinytorch.distributions.uniform import Uniform
 from tinytorch.distributions.von_mises import VonMises
 from tinytorch.distributions.weibull import Weibull
+from tinytorch.distributions.wishart import Wishart
 
 __all__ = [
     "Bernoulli", "Beta", "Binomial", "Categorical", "Cauchy", "Chi2",
     "ContinuousBernoulli", "Dirichlet", "Distribution", "Exponential",
-    "ExponentialFamily", "FisherSnedecor", "Gamma", "Geometric", "Gumbel",
-    "HalfCauchy", "HalfNormal", "Independent", "InverseGamma", "Kumaraswamy",
-    "Laplace", "LogNormal", "LogisticNormal",
-    "MixtureSameFamily", "Multinomial", "MultivariateNormal", "NegativeBinomial",
-    "Normal", "OneHotCategorical", "OneHotCategoricalStraightThrough", "Pareto",
-    "Poisson", "RelaxedBernoulli", "RelaxedOneHotCategorical", "StudentT",
-    "TransformedDistribution", "Uniform", "VonMises", "Weibull", "biject_to",
-    "kl_divergence", "register_kl", "transform_to", *_transforms,
+    "ExponentialFamily", "FisherSnedecor", "Gamma", "GeneralizedPareto", "Geometric",
+    "Gumbel", "HalfCauchy", "HalfNormal", "Independent", "InverseGamma", "Kumaraswamy",
+    "LKJCholesky", "Laplace", "LogNormal", "LogisticNormal",
+    "LowRankMultivariateNormal", "MixtureSameFamily", "Multinomial",
+    "MultivariateNormal", "NegativeBinomial", "Normal", "OneHotCategorical",
+    "OneHotCategoricalStraightThrough", "Pareto", "Poisson", "RelaxedBernoulli",
+    "RelaxedOneHotCategorical", "StudentT", "TransformedDistribution", "Uniform",
+    "VonMises", "Weibull", "Wishart", "biject_to", "kl_divergence", "register_kl",
+    "transform_to", *_transforms,
 ]

@@ -25,6 +25,9 @@ from tinytorch.distributions.gumbel import Gumbel
 from tinytorch.distributions.half_normal import HalfNormal
 from tinytorch.distributions.independent import Independent
 from tinytorch.distributions.laplace import Laplace
+from tinytorch.distributions.lowrank_multivariate_normal import (
+    LowRankMultivariateNormal,
+)
 from tinytorch.distributions.multivariate_normal import (
     MultivariateNormal,
     _batch_mahalanobis,
@@ -37,6 +40,7 @@ from tinytorch.distributions.poisson import Poisson
 from tinytorch.distributions.transformed_distribution import TransformedDistribution
 from tinytorch.distributions.uniform import Uniform
 from tinytorch.distributions.utils import _sum_rightmost, euler_constant
+from tinytorch.distributions.wishart import Wishart, _mvdigamma
 
 __all__ = ["register_kl", "kl_divergence"]
 
@@ -227,19 +231,82 @@ def _kl_laplace(p: Laplace, q: Laplace) -> Tensor:
 
 @register_kl(MultivariateNormal, MultivariateNormal)
 def _kl_multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
-    if p.event_shape != q.event_shape:
-        raise ValueError(
-            "KL-divergence between two Multivariate Normals with different event "
-            "shapes cannot be computed"
-        )
+    _refuse_other_events(p, q, "Multivariate Normals")
     mine, its = p._unbroadcasted_scale_tril, q._unbroadcasted_scale_tril
     n = p.event_shape[0]
-    batch = torch.broadcast_shapes(mine.shape[:-2], its.shape[:-2])
-    mine_, its_ = mine.expand((*batch, n, n)), its.expand((*batch, n, n))
-    ratio = torch.linalg.solve_triangular(its_, mine_, upper=False)
-    trace = ratio.square().sum((-2, -1))
+    trace = _solved(its, mine).square().sum((-2, -1))
     distance = _batch_mahalanobis(its, q.loc - p.loc)
     return _half_log_det(its) - _half_log_det(mine) + 0.5 * (trace + distance - n)
+
+
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+def _kl_low_rank_normal(p: LowRankMultivariateNormal, q: MultivariateNormal) -> Tensor:
+    _refuse_other_events(p, q, "(Low Rank) Multivariate Normals")
+    its, n = q._unbroadcasted_scale_tril, p.event_shape[0]
+    trace = _solved(its, p._unbroadcasted_cov_factor).square().sum((-2, -1))
+    widths = p._unbroadcasted_cov_diag.sqrt().diag_embed()
+    trace = trace + _solved(its, widths).square().sum((-2, -1))
+    distance = _batch_mahalanobis(its, q.loc - p.loc)
+    return 0.5 * (2 * _half_log_det(its) - p._log_det() + trace + distance - n)
+
+
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+def _kl_normal_low_rank(p: MultivariateNormal, q: LowRankMultivariateNormal) -> Tensor:
+    _refuse_other_events(p, q, "(Low Rank) Multivariate Normals")
+    mine, n = p._unbroadcasted_scale_tril, p.event_shape[0]
+    distance = q._distance(q.loc - p.loc) + _trace_within(q, mine)
+    return 0.5 * (q._log_det() - 2 * _half_log_det(mine) + distance - n)
+
+
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+def _kl_low_rank(
+    p: LowRankMultivariateNormal, q: LowRankMultivariateNormal
+) -> Tensor:
+    _refuse_other_events(p, q, "Low Rank Multivariate Normals")
+    variances = p._unbroadcasted_cov_diag.unsqueeze(-2)
+    trace = (variances / q._unbroadcasted_cov_diag.unsqueeze(-2)).sum((-2, -1))
+    trace = trace - (q._reduced().square() * variances).sum((-2, -1))
+    trace = trace + _trace_within(q, p._unbroadcasted_cov_factor)
+    distance = q._distance(q.loc - p.loc)
+    return 0.5 * (q._log_det() - p._log_det() + trace + distance - p.event_shape[0])
+
+
+def _refuse_other_events(p: Distribution, q: Distribution, what: str) -> None:
+    if p.event_shape != q.event_shape:
+        raise ValueError(
+            f"KL-divergence between two {what} with different event shapes cannot be "
+            "computed"
+        )
+
+
+def _solved(root: Tensor, matrix: Tensor) -> Tensor:
+    """Return L^-1 M for lower triangular L; batches broadcast."""
+    batch = torch.broadcast_shapes(root.shape[:-2], matrix.shape[:-2])
+    root = root.expand(batch + root.shape[-2:])
+    matrix = matrix.expand(batch + matrix.shape[-2:])
+    return torch.linalg.solve_triangular(root, matrix, upper=False)
+
+
+def _trace_within(q: LowRankMultivariateNormal, root: Tensor) -> Tensor:
+    """Return tr(Q^-1 R R') for q's covariance Q, by Woodbury."""
+    plain = root.square() / q._unbroadcasted_cov_diag.unsqueeze(-1)
+    reduced = torch.matmul(q._reduced(), root)
+    return plain.sum((-2, -1)) - reduced.square().sum((-2, -1))
+
+
+@register_kl(Wishart, Wishart)
+def _kl_wishart(p: Wishart, q: Wishart) -> Tensor:
+    """The Bregman divergence, written out."""
+    mine, its = p._unbroadcasted_scale_tril, q._unbroadcasted_scale_tril
+    n = p.event_shape[-1]
+    trace = _solved(its, mine).square().sum((-2, -1))
+    normalizers = torch.mvlgamma(q.df / 2, n) - torch.mvlgamma(p.df / 2, n)
+    return (
+        q.df * (_half_log_det(its) - _half_log_det(mine))
+        + 0.5 * p.df * (trace - n)
+        + normalizers
+        + 0.5 * (p.df - q.df) * _mvdigamma(p.df / 2, n)
+    )
 
 
 @register_kl(Normal, Normal)

@@ -1,11 +1,14 @@
-/* Modified Bessel functions i0, i1 and their scaled forms, computed in double for both
-   types; j0, j1, y0, y1 from the C library.
+/* Modified Bessel functions i0, i1, k0, k1 and their scaled forms, computed in double
+   for both types; j0, j1, y0, y1 from the C library.
 
    exp(-x) I0(x) and exp(-x) I1(x) / x are Chebyshev series in x / 4 - 1 up to 8;
-   beyond, sqrt(x) exp(-x) I(x) is one in 16 / x - 1. */
+   beyond, sqrt(x) exp(-x) I(x) is one in 16 / x - 1.  Up to 2, K0(x) + log(x/2) I0(x)
+   and x (K1(x) - log(x/2) I1(x)) are series in x^2 / 2 - 1; beyond,
+   sqrt(x) exp(x) K(x) is one in 4 / x - 1. */
 #ifndef T
 #ifndef TT_BESSEL_H
 #define TT_BESSEL_H
+#include "chebyshev.h"
 #include "loops.h"
 
 static const double tt_i0_near[] = {
@@ -54,30 +57,68 @@ static const double tt_i1_far[] = {
     -3.2095259219934203e-17, -4.6503053684893565e-17, 4.414348323071546e-18,
     7.517296310842328e-18, -9.314178867325075e-19, -1.2421932751960055e-18,
 };
-
-/* Clenshaw's sum of a Chebyshev series whose first coefficient counts half */
-static inline double tt_chebyshev(const double *c, int terms, double x) {
-    double next = 0, after = 0;
-    for (int k = terms - 1; k > 0; k--) {
-        const double here = c[k] + 2 * x * next - after;
-        after = next;
-        next = here;
-    }
-    return c[0] / 2 + x * next - after;
-}
-#define SERIES(c, x) tt_chebyshev(c, sizeof(c) / sizeof(*c), x)
+static const double tt_k0_near[] = {
+    -0.53532739323390277, 0.34428989992462849, 0.035979936515361502,
+    0.0012646154114469259, 2.2862121031194518e-5, 2.5347910790261495e-7,
+    1.9045163772202089e-9, 1.0349695257633625e-11, 4.2598161427910826e-14,
+    1.3744654358807509e-16,
+};
+static const double tt_k0_far[] = {
+    2.4403030820659555, -0.031448101311964501, 0.0015698838857300534,
+    -0.00012849549581627803, 1.3949813718876499e-5, -1.8317555227191195e-6,
+    2.7668136394450151e-7, -4.6604898976879477e-8, 8.5740340174142261e-9,
+    -1.6975345093890615e-9, 3.5773972814003284e-10, -7.957489244477397e-11,
+    1.8559491149549266e-11, -4.5145978833745192e-12, 1.1403405882073442e-12,
+    -2.9800969231481784e-13, 8.0328907750683744e-14, -2.2275133267462964e-14,
+    6.340076476276646e-15, -1.8485933779209072e-15, 5.5120559994043334e-16,
+    -1.6782311257549006e-16, 5.2103917776435541e-17, -1.6475805939842633e-17,
+    5.3004337711773358e-18,
+};
+static const double tt_k1_near[] = {
+    1.5253002273389478, -0.35315596077654488, -0.12261118082265715,
+    -0.0069757238596398644, -0.00017302889575130521, -2.4334061415659682e-6,
+    -2.2133876307347259e-8, -1.4114883926335278e-10, -6.666901694199329e-13,
+    -2.4274498505193659e-15, -7.0238634793862876e-18,
+};
+static const double tt_k1_far[] = {
+    2.7206261904844427, 0.10392373657681724, -0.0028578168596227794,
+    0.00019521551847135163, -1.936197974166083e-5, 2.4064849478372171e-6,
+    -3.5019606030878125e-7, 5.7410841254500493e-8, -1.0345762465678097e-8,
+    2.0150497551970346e-9, -4.1903547593419256e-10, 9.2183151876053141e-11,
+    -2.129967838427791e-11, 5.1396396734823435e-12, -1.2891739609498229e-12,
+    3.3484196660522431e-13, -8.9767051820101461e-14, 2.4771544242195987e-14,
+    -7.0198370892147689e-15, 2.0387031662398609e-15, -6.0570472706430178e-16,
+    1.8380935752430454e-16, -5.6894628491936484e-17, 1.7940510478863573e-17,
+    -5.7567444820733025e-18,
+};
 
 static inline double tt_i0e(double x) {
     const double a = fabs(x);
-    return a <= 8 ? SERIES(tt_i0_near, a / 4 - 1)
-                  : SERIES(tt_i0_far, 16 / a - 1) / sqrt(a);
+    return a <= 8 ? TT_SERIES(tt_i0_near, a / 4 - 1)
+                  : TT_SERIES(tt_i0_far, 16 / a - 1) / sqrt(a);
 }
 static inline double tt_i1e(double x) {
     const double a = fabs(x);
-    return a <= 8 ? SERIES(tt_i1_near, a / 4 - 1) * x
-                  : copysign(SERIES(tt_i1_far, 16 / a - 1) / sqrt(a), x);
+    return a <= 8 ? TT_SERIES(tt_i1_near, a / 4 - 1) * x
+                  : copysign(TT_SERIES(tt_i1_far, 16 / a - 1) / sqrt(a), x);
 }
-#undef SERIES
+/* exp(x) K(x) if scaled, else K(x); NaN below 0 */
+static inline double tt_k0(double x, int scaled) {
+    if (!(x > 0)) return x == 0 ? INFINITY : NAN;
+    if (x > 2)
+        return TT_SERIES(tt_k0_far, 4 / x - 1) / sqrt(x) * (scaled ? 1 : exp(-x));
+    const double near = TT_SERIES(tt_k0_near, x * x / 2 - 1);
+    const double y = near - log(x / 2) * tt_i0e(x) * exp(x);
+    return scaled ? y * exp(x) : y;
+}
+static inline double tt_k1(double x, int scaled) {
+    if (!(x > 0)) return x == 0 ? INFINITY : NAN;
+    if (x > 2)
+        return TT_SERIES(tt_k1_far, 4 / x - 1) / sqrt(x) * (scaled ? 1 : exp(-x));
+    const double near = TT_SERIES(tt_k1_near, x * x / 2 - 1) / x;
+    const double y = near + log(x / 2) * tt_i1e(x) * exp(x);
+    return scaled ? y * exp(x) : y;
+}
 /* the exponential in two halves, so that it overflows no earlier than the product */
 static inline double tt_grow(double scaled, double x) {
     const double half = exp(fabs(x) / 2);
@@ -97,4 +138,9 @@ MAP_COLD(bessel_j0, (T)j0(x))
 MAP_COLD(bessel_j1, (T)j1(x))
 MAP_COLD(bessel_y0, (T)y0(x))
 MAP_COLD(bessel_y1, (T)y1(x))
+MAP_COLD(modified_bessel_k0, (T)tt_k0(x, 0))
+MAP_COLD(modified_bessel_k1, (T)tt_k1(x, 0))
+MAP_COLD(scaled_modified_bessel_k0, (T)tt_k0(x, 1))
+MAP_COLD(scaled_modified_bessel_k1, (T)tt_k1(x, 1))
+MAP_COLD(spherical_bessel_j0, x == 0 ? 1 : isinf(x) ? 0 : (T)(sin((double)x) / x))
 #endif

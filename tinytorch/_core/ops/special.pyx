@@ -1,4 +1,4 @@
-"""Special functions: error functions, the gamma family, Bessel functions, entropy."""
+"""Special functions: error functions, the gamma family, entropy."""
 
 from libc.math cimport M_2_SQRTPI, M_PI, M_SQRT1_2, log, sqrt
 from libc.stdint cimport int64_t
@@ -7,48 +7,38 @@ from tinytorch._core.autograd cimport (
     Node, needs_grad, new_node, save, saved, send, wants)
 from tinytorch._core.executor cimport Kernel, pointwise, register_kernel
 from tinytorch._core.ops.arithmetic cimport (
-    c_add, c_add_number, c_div, c_mul, c_mul_number, c_neg, c_rdiv_number, c_square,
-    c_sub)
-from tinytorch._core.ops.compare cimport c_le_number, c_logical_not
+    c_add, c_add_number, c_div, c_mul, c_mul_number, c_neg, c_square)
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE_FLOAT, Number, as_number, binary, deliver, number_of_float, take_result)
 from tinytorch._core.ops.operands cimport linked
 from tinytorch._core.ops.pointwise cimport (
-    INPUT, NO_HALVES, NOTHING, OUTPUT, Loops, Op, apply, c_exp, c_log, define,
-    describe_twins, result)
-from tinytorch._core.ops.rounding cimport c_abs, c_sign
-from tinytorch._core.ops.select cimport c_where_number
+    INPUT, NO_HALVES, OUTPUT, Loops, Op, apply, c_exp, c_log, define, describe_twins,
+    result)
 from tinytorch._core.tensor cimport Tensor
 from tinytorch._core.types cimport BOOL
 
 __all__ = [
-    "erf", "erfc", "erfinv", "lgamma", "digamma", "polygamma", "mvlgamma", "i0", "erf_",
-    "erfc_", "i0_"]
+    "erf", "erfc", "erfinv", "lgamma", "digamma", "polygamma", "mvlgamma", "erf_",
+    "erfc_"]
 METHODS = [*__all__, "erfinv_", "lgamma_", "digamma_", "polygamma_", "mvlgamma_"]
 SPECIAL = [
     "erf", "erfc", "erfinv", "erfcx", "digamma", "psi", "gammaln", "polygamma",
-    "multigammaln", "zeta", "i0", "i0e", "i1", "i1e", "ndtr", "ndtri", "log_ndtr",
-    "entr", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "modified_bessel_i0",
-    "modified_bessel_i1"]
+    "multigammaln", "zeta", "ndtr", "ndtri", "log_ndtr", "entr"]
 
 cdef extern from *:
     """
     #include "special.h"
-    #include "bessel.h"
     #include "erfcx.h"
     #include "math_backward.h"
     TT_FLOAT_LOOPS(erf) TT_FLOAT_LOOPS(erf_backward) TT_FLOAT_LOOPS(erfc)
     TT_FLOAT_LOOPS(erfinv) TT_FLOAT_LOOPS(erfcx) TT_FLOAT_LOOPS(ndtr)
     TT_FLOAT_LOOPS(ndtri) TT_FLOAT_LOOPS(log_ndtr) TT_FLOAT_LOOPS(entr)
     TT_FLOAT_LOOPS(lgamma) TT_FLOAT_LOOPS(digamma) TT_FLOAT_LOOPS(polygamma)
-    TT_FLOAT_LOOPS(zeta) TT_FLOAT_LOOPS(i0) TT_FLOAT_LOOPS(i0e) TT_FLOAT_LOOPS(i1)
-    TT_FLOAT_LOOPS(i1e) TT_FLOAT_LOOPS(bessel_j0) TT_FLOAT_LOOPS(bessel_j1)
-    TT_FLOAT_LOOPS(bessel_y0) TT_FLOAT_LOOPS(bessel_y1)
+    TT_FLOAT_LOOPS(zeta)
     """
     Loops erf_loops, erf_backward_loops, erfc_loops, erfinv_loops, erfcx_loops
     Loops ndtr_loops, ndtri_loops, log_ndtr_loops, entr_loops, lgamma_loops
-    Loops digamma_loops, polygamma_loops, zeta_loops, i0_loops, i0e_loops, i1_loops
-    Loops i1e_loops, bessel_j0_loops, bessel_j1_loops, bessel_y0_loops, bessel_y1_loops
+    Loops digamma_loops, polygamma_loops, zeta_loops
 
 
 # ---- error functions ----
@@ -316,111 +306,6 @@ def zeta(input, other, *, out=None):
         return deliver(zeta_of(<Tensor>other, None, &n, True), out)
     raise TypeError("zeta(): expected two Tensors or a Tensor and a Number, got "
                     f"{type(input).__name__} and {type(other).__name__}")
-
-
-# ---- Bessel functions ----
-
-
-cdef Op I0 = define("i0", i0_loops, INPUT, d_i0, NULL, 70)
-cdef Op I0E = define("i0e", i0e_loops, INPUT, d_i0e, NULL, 60)
-cdef Op I1 = define("i1", i1_loops, INPUT, d_i1, NULL, 70)
-cdef Op I1E = define("i1e", i1e_loops, INPUT, d_i1e, NULL, 60)
-I0E.title = b"SpecialI0EBackward0"
-I1.title = b"SpecialI1Backward0"
-I1E.title = b"SpecialI1EBackward0"
-
-cdef Tensor d_i0(Node node, Tensor gy, Tensor x):
-    """d I0(x) = I1(x) dx"""
-    return c_mul(gy, apply(&I1, x, None))
-
-cdef Tensor d_i0e(Node node, Tensor gy, Tensor x):
-    """d(e^-|x| I0(x)) = e^-|x| (I1(x) - sign(x) I0(x)) dx"""
-    return c_mul(gy, c_sub(apply(&I1E, x, None),
-                           c_mul(c_sign(x), apply(&I0E, x, None))))
-
-cdef Tensor not_tiny(Tensor x):
-    """Where 1 / x is no hazard; NaN passes."""
-    return c_logical_not(c_le_number(c_abs(x), 1e-30))
-
-cdef Tensor d_i1(Node node, Tensor gy, Tensor x):
-    """d I1(x) = (I0(x) - I1(x) / x) dx, and dx / 2 at 0"""
-    cdef Tensor away = not_tiny(x), z = c_where_number(away, x, 1)
-    cdef Tensor slope = c_sub(apply(&I0, z, None), c_div(apply(&I1, z, None), z))
-    return c_mul(gy, c_where_number(away, slope, 0.5))
-
-cdef Tensor d_i1e(Node node, Tensor gy, Tensor x):
-    """d(e^-|x| I1(x)) = (e^-|x| I0(x) - y (sign(x) + 1 / x)) dx, and dx / 2 at 0"""
-    cdef Tensor away = not_tiny(x), z = c_where_number(away, x, 1)
-    cdef Tensor slope = c_sub(apply(&I0E, z, None), c_mul(
-        apply(&I1E, z, None), c_add(c_sign(z), c_rdiv_number(z, 1))))
-    return c_mul(gy, c_where_number(away, slope, 0.5))
-
-
-def i0(Tensor input not None, *, out=None):
-    """Return the modified Bessel function of the first kind of order 0."""
-    return result(&I0, input, out)
-
-
-def i0_(Tensor self not None): return apply(&I0, self, self)
-
-
-def i0e(Tensor input not None, *, out=None):
-    """Return ``exp(-|x|) * i0(x)``."""
-    return result(&I0E, input, out)
-
-
-def i1(Tensor input not None, *, out=None):
-    """Return the modified Bessel function of the first kind of order 1."""
-    return result(&I1, input, out)
-
-
-def i1e(Tensor input not None, *, out=None):
-    """Return ``exp(-|x|) * i1(x)``."""
-    return result(&I1E, input, out)
-
-
-cdef Op plain(str name, Loops loops) except *:
-    """An op that PyTorch, too, does not differentiate."""
-    cdef Op op = define(name, loops, NOTHING, NULL, NULL, 70)
-    op.refuses = NO_HALVES
-    return op
-
-cdef Op J0 = plain("bessel_j0", bessel_j0_loops)
-cdef Op J1 = plain("bessel_j1", bessel_j1_loops)
-cdef Op Y0 = plain("bessel_y0", bessel_y0_loops)
-cdef Op Y1 = plain("bessel_y1", bessel_y1_loops)
-cdef Op MODIFIED_I0 = plain("modified_bessel_i0", i0_loops)
-cdef Op MODIFIED_I1 = plain("modified_bessel_i1", i1_loops)
-
-
-def bessel_j0(Tensor input not None, *, out=None):
-    """Return the Bessel function of the first kind of order 0."""
-    return result(&J0, input, out)
-
-
-def bessel_j1(Tensor input not None, *, out=None):
-    """Return the Bessel function of the first kind of order 1."""
-    return result(&J1, input, out)
-
-
-def bessel_y0(Tensor input not None, *, out=None):
-    """Return the Bessel function of the second kind of order 0."""
-    return result(&Y0, input, out)
-
-
-def bessel_y1(Tensor input not None, *, out=None):
-    """Return the Bessel function of the second kind of order 1."""
-    return result(&Y1, input, out)
-
-
-def modified_bessel_i0(Tensor input not None, *, out=None):
-    """Return `i0`, without a derivative."""
-    return result(&MODIFIED_I0, input, out)
-
-
-def modified_bessel_i1(Tensor input not None, *, out=None):
-    """Return `i1`, without a derivative."""
-    return result(&MODIFIED_I1, input, out)
 
 
 describe_twins(globals(), METHODS)
