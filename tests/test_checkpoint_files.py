@@ -212,7 +212,7 @@ def kill_writers(folder: pathlib.Path, times: int) -> None:
             if values is not None:
                 assert values["step"] == reader.step >= newest
                 newest = int(reader.step)
-    assert newest > times / 2
+    assert newest > times / 10  # not all their time went into dying
     for left in folder.glob(".*.tmp"):
         with contextlib.suppress(FileNotFoundError):
             os.utime(left, (1, 1))

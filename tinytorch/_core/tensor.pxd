@@ -67,7 +67,8 @@ cdef inline bint is_contiguous(Tensor x) noexcept nogil:
 
 cdef inline void wrote(Tensor x) noexcept nogil:
     """Note that x's memory has changed."""
-    x.storage.version += 1
+    # Not `+=`: where None is checked for, that needs the GIL.
+    x.storage.version = x.storage.version + 1
 
 # ---- what the layers above supply ----
 
