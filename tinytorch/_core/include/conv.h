@@ -8,7 +8,7 @@
    Scalars: groups, then stride, padding and dilation of each axis.  All contiguous. */
 #ifndef TT_CONV_H
 #define TT_CONV_H
-#include "conv_tile.h"
+#include "conv_wide.h"
 
 /* Sizes of axis a of three, of which a call may have fewer. */
 TT_INLINE int64_t conv_size(const View *v, int a) {
@@ -57,20 +57,6 @@ static int conv_describe(Conv *c, const View *y, const View *x, const View *w,
         }
     conv_note_taps(c);
     return 1;
-}
-
-/* The lines of taps that a row of grid points meets within x, first and behind last. */
-static void conv_lines(const Conv *c, int64_t z, int64_t r, int *begin, int *end) {
-    /* planes of taps, or lines in one plane */
-    const int axis = c->count[0] > 1 ? 0 : 1;
-    const int64_t at = (axis ? r : z) * c->step[axis], each = axis ? 1 : c->count[1];
-    int64_t first = 0, last = c->taps ? c->count[axis] : 0;
-    if (c->source == CONV_PADDED) {
-        while (first < last && at + c->at[axis][first] < 0) first++;
-        while (last > first && at + c->at[axis][last - 1] >= c->in[axis]) last--;
-    }
-    *begin = (int)(first * each);
-    *end = (int)(last * each);
 }
 
 /* Vectors of a box.  Positions are relative to its first grid point. */
@@ -146,7 +132,11 @@ static void conv_phase(Conv *c, const ConvSteps *s, const int64_t *phase,
 
 #define TT_CONV_FILE "conv_source.h"
 #include "conv_types.h"
+#define TT_CONV_FILE "conv_wide_apply.h"
+#include "conv_types.h"
 #define TT_CONV_FILE "conv_apply.h"
+#include "conv_types.h"
+#define TT_CONV_FILE "conv_wide_weight.h"
 #include "conv_types.h"
 #define TT_CONV_FILE "conv_weight.h"
 #include "conv_types.h"

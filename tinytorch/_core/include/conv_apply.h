@@ -44,7 +44,10 @@ static int K(conv_apply)(Conv *c, const T *w, int64_t sg, int64_t so, int64_t si
     T *packed = NULL;
     int64_t *tap = NULL;
     int status = TT_NO_MEMORY;
-    if (!conv_plan(c, sizeof(T), c->n, 1)) goto done;
+    c->lanes = 32 / sizeof(T);
+    const int wide = conv_is_wide(c);
+    if (!(wide ? conv_wide_plan(c, sizeof(T)) : conv_plan(c, sizeof(T), c->n, 1)))
+        goto done;
     packed = (T *)malloc((c->groups * c->co * c->ci * c->taps + 1) * sizeof(T));
     tap = (int64_t *)malloc((c->taps + 1) * sizeof(int64_t));
     if (!packed || !tap) goto done;
@@ -54,6 +57,10 @@ static int K(conv_apply)(Conv *c, const T *w, int64_t sg, int64_t so, int64_t si
             for (int64_t q = 0; q < c->count[2]; q++)
                 tap[t++] = (c->tap[0][d] * c->kernel[1] + c->tap[1][h]) * c->kernel[2] +
                            c->tap[2][q];
+    if (wide) {
+        status = K(conv_wide_apply)(c, w, sg, so, si, tap);
+        goto done;
+    }
     T *to = packed;
     for (int64_t g = 0; g < c->groups; g++)
         for (int64_t i = 0; i < c->ci; i += c->block) {

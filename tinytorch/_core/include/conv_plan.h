@@ -42,6 +42,7 @@ typedef struct {
     int lanes;                         /* of a vector */
     int64_t box[3], boxes[3], extent[3];
     int64_t block;                     /* channels in a block */
+    int64_t load, images;              /* conv_wide.h: channels in a source, images */
     int64_t segment, row, plane, channel; /* strides of a source */
     int64_t padded, scratch;           /* elements of a padded channel, and a source */
     /* of channels and taps in a source; last block */
@@ -248,21 +249,25 @@ static void conv_fill_offsets(const Conv *c, int64_t size, int panels, int64_t *
     }
 }
 
-/* Settle all that c still lacks; `apart` pieces of work exist besides boxes. */
-static int conv_plan(Conv *c, int size, int64_t apart, int panels) {
-    c->lanes = 32 / size;
-    const int flat = c->taps && conv_pointwise(c);
-    if (flat) conv_flatten(c);
-    c->source = conv_choose_source(c, size, flat, panels);
-    if (c->source >= CONV_COLUMNS) c->y_step[2] = 1; /* or there is one grid point */
-    c->block = conv_block(c, size);
-    conv_choose_boxes(c, size, apart);
+/* The tables of offsets, for whole blocks and the last one; 0 if there is no memory. */
+static int conv_tables(Conv *c, int panels) {
     c->offset = (int64_t *)malloc((2 * c->block * c->taps + 1) * sizeof(int64_t));
     if (!c->offset) return 0;
     c->last_offset = c->offset + c->block * c->taps;
     conv_fill_offsets(c, c->block, panels, c->offset);
     conv_fill_offsets(c, c->ci % c->block, panels, c->last_offset);
     return 1;
+}
+
+/* Settle all that c still lacks; `apart` pieces of work exist besides boxes. */
+static int conv_plan(Conv *c, int size, int64_t apart, int panels) {
+    const int flat = c->taps && conv_pointwise(c);
+    if (flat) conv_flatten(c);
+    c->source = conv_choose_source(c, size, flat, panels);
+    if (c->source >= CONV_COLUMNS) c->y_step[2] = 1; /* or there is one grid point */
+    c->block = conv_block(c, size);
+    conv_choose_boxes(c, size, apart);
+    return conv_tables(c, panels);
 }
 
 static ConvBox conv_box_of(const Conv *c, int64_t number) {

@@ -1,14 +1,36 @@
 /* Sources of a convolution (see conv_plan.h), for one box of one image. */
 
+/* A loop of a few turns: vectorising it or calling memmove would only add set-up. */
+#define FEW __asm__ volatile("")
+
+TT_INLINE void K(conv_zero)(T *to, int64_t n) {
+    for (int64_t k = 0; k < n; k++) {
+        to[k] = 0;
+        FEW;
+    }
+}
+
+/* n elements; the last vector overlaps the one before. */
+TT_INLINE void K(conv_move)(T *to, const T *from, int64_t n) {
+    if (n < VL) {
+        for (int64_t k = 0; k < n; k++) {
+            to[k] = from[k];
+            FEW;
+        }
+        return;
+    }
+    for (int64_t k = 0; k <= n - VL; k += VL) {
+        *(K(ConvLanes) *)(to + k) = *(const K(ConvLanes) *)(from + k);
+        FEW;
+    }
+    *(K(ConvLanes) *)(to + n - VL) = *(const K(ConvLanes) *)(from + n - VL);
+}
+#undef FEW
+
 /* A row of x under n grid points from `at` on, `step` apart,
    with zeros outside of x. */
 TT_INLINE void K(conv_row)(T *restrict to, int64_t n, const T *restrict x, int64_t size,
                            int64_t at, int64_t step) {
-    if (step == 1 && at >= 0 && at + n <= size) { /* the commonest case */
-        if (n > 64) memcpy(to, x + at, n * sizeof(T));
-        else for (int64_t k = 0; k < n; k++) to[k] = x[at + k];
-        return;
-    }
     int64_t i = at < 0 ? -at : 0, stop = size - at; /* the first inside, and behind */
     if (step != 1) {
         i = (i + step - 1) / step;
@@ -17,10 +39,10 @@ TT_INLINE void K(conv_row)(T *restrict to, int64_t n, const T *restrict x, int64
     if (i > n) i = n;
     if (stop > n) stop = n;
     if (stop < i) stop = i;
-    for (int64_t k = 0; k < i; k++) to[k] = 0;
-    if (step == 1) for (int64_t k = i; k < stop; k++) to[k] = x[at + k];
+    K(conv_zero)(to, i);
+    if (step == 1) K(conv_move)(to + i, x + at + i, stop - i);
     else for (int64_t k = i; k < stop; k++) to[k] = x[at + k * step];
-    for (int64_t k = stop; k < n; k++) to[k] = 0;
+    K(conv_zero)(to + stop, n - stop);
 }
 
 /* Part of x with its padding, columns sorted by their remainder. */
@@ -37,7 +59,7 @@ TT_KERNEL void K(conv_padded)(const Conv *c, const ConvBox *box, const T *x,
             for (int64_t h = 0; h < c->extent[1]; h++, to += c->row) {
                 const int64_t r = box->from[1] * c->step[1] + c->low[1] + h;
                 if (z < 0 || z >= c->in[0] || r < 0 || r >= c->in[1]) {
-                    memset(to, 0, c->row * sizeof(T));
+                    K(conv_zero)(to, c->row);
                     continue;
                 }
                 const T *row = x + z * plane + r * c->in[2];
@@ -45,7 +67,7 @@ TT_KERNEL void K(conv_padded)(const Conv *c, const ConvBox *box, const T *x,
                     const int64_t n = extent > s ? (extent - s + step - 1) / step : 0;
                     T *part = to + s * c->segment;
                     K(conv_row)(part, n, row, c->in[2], q + s, step);
-                    for (int64_t k = n; k < c->segment; k++) part[k] = 0;
+                    K(conv_zero)(part + n, c->segment - n);
                 }
             }
         }

@@ -17,6 +17,20 @@ typedef struct {
     int begin, end;  /* lines of taps that meet something else than padding */
 } ConvVector;
 
+/* The lines of taps that a row of grid points meets within x, first and behind last. */
+static void conv_lines(const Conv *c, int64_t z, int64_t r, int *begin, int *end) {
+    /* planes of taps, or lines in one plane */
+    const int axis = c->count[0] > 1 ? 0 : 1;
+    const int64_t at = (axis ? r : z) * c->step[axis], each = axis ? 1 : c->count[1];
+    int64_t first = 0, last = c->taps ? c->count[axis] : 0;
+    if (c->source == CONV_PADDED) {
+        while (first < last && at + c->at[axis][first] < 0) first++;
+        while (last > first && at + c->at[axis][last - 1] >= c->in[axis]) last--;
+    }
+    *begin = (int)(first * each);
+    *end = (int)(last * each);
+}
+
 /* Per type: T, K(name), VL lanes of 32 bytes, MASK an integer as wide as T. */
 #define TT_CONV_FILE "conv_tile.h"
 #include "conv_types.h"

@@ -127,10 +127,15 @@ static int K(conv_weight)(const KernelCall *call) {
         return TT_OK;
     }
     if (!conv_describe(c, y, x, w, call)) return TT_NO_MEMORY;
-    if (!conv_plan(c, sizeof(T), CONV_CHUNKS, 0)) goto done;
+    c->lanes = 32 / sizeof(T);
     c->x = x->data;
     c->y = y->data;
     c->w = w->data;
+    if (conv_is_wide_weight(c)) {
+        status = K(conv_wide_weight)(c);
+        goto done;
+    }
+    if (!conv_plan(c, sizeof(T), CONV_CHUNKS, 0)) goto done;
     K(conv_weight_together)(&j);
     const int64_t items = K(conv_weight_ranges)(&j);
     j.sums = (T *)w->data;
