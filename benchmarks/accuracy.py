@@ -1,6 +1,6 @@
 """Train on the full MNIST and print the accuracy on its test set.
 
-    python -m benchmarks.accuracy --data-dir DIR [--torch] [mlp cnn example]
+    python -m benchmarks.accuracy --data-dir DIR [--torch] [--seed N] [mlp cnn example]
 
 DIR holds the four gzipped IDX files.  ``--torch`` trains the same text with PyTorch, on
 the same batches.
@@ -39,9 +39,9 @@ def arrays(directory: str, train: bool) -> tuple[Any, Any]:
     return (images - 0.1307) / 0.3081, data.targets.numpy()
 
 
-def train(torch: Any, name: str, directory: str, batch: int = 64) -> float:
+def train(torch: Any, name: str, directory: str, seed: int, batch: int = 64) -> float:
     """Return the accuracy on the test set after the model's epochs."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model, optimizer = NETWORKS[name](torch)
     x, y = map(torch.from_numpy, arrays(directory, True))
     test_x, test_y = map(torch.from_numpy, arrays(directory, False))
@@ -75,10 +75,11 @@ def main() -> None:
                         help=f"any of {', '.join(EPOCHS)}; all without")
     parser.add_argument("--data-dir", required=True)
     parser.add_argument("--torch", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     library = importlib.import_module("torch") if options.torch else tinytorch
     for name in options.names or EPOCHS:
-        reached = train(library, name, options.data_dir)
+        reached = train(library, name, options.data_dir, options.seed)
         print(f"{name}: {reached:.2%}, target {TARGETS[name]:.1%}")
 
 
