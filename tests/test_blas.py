@@ -211,7 +211,7 @@ def test_gemm_is_the_same_on_any_number_of_threads(rng, large_by, dtype, shape):
 
 LARGE = """
 import array, os
-from tinytorch._core import blas
+from tinytorch._core import blas, openblas
 blas._prefer_own(False)
 def large():
     x = array.array("d", [1.0]) * 10000
@@ -263,7 +263,7 @@ def test_missing_library_says_what_to_install():
     code = (
         LARGE
         + """
-blas.PACKAGE = "no_such_package_of_blas"
+openblas.PACKAGE = "no_such_package_of_blas"
 small()
 try:
     large()

@@ -23,7 +23,7 @@ IMPORT = re.compile(
 
 # A module of the core imports only from lines above its own.
 LAYERS = (
-    "storage threads checksum",
+    "storage threads checksum openblas",
     "types blas return_types",
     "tensor rng lapack",
     "executor autograd binding",

@@ -6,9 +6,6 @@ from libc.stdint cimport int64_t
 cdef int ensure_blas() except -1
 cdef bint wants_blas(int dtype, int64_t m, int64_t n, int64_t k) noexcept nogil
 
-# A function of the library, for lapack; RuntimeError if it has none of that name.
-cdef void* blas_symbol(str name) except NULL
-
 # c = alpha op(a) op(b) + beta c, all row-major; op transposes where ta, tb say so.
 # op(a) is (m, k), op(b) is (k, n), c is (m, n); ld*: elements from one stored row to
 # the next.  beta == 0 never reads c.  dtype: F32, F64 or I64 (with integers
@@ -18,7 +15,13 @@ cdef int gemm(
     double alpha, const void* a, int64_t lda, const void* b, int64_t ldb,
     double beta, void* c, int64_t ldc) noexcept nogil
 
-# The same for `batch` products; stride*: elements from one matrix to the next, 0 for an
+# c = op(a) op(b) + row, which is added to every row of the product.
+cdef int gemm_and_row(
+    int dtype, bint ta, bint tb, int64_t m, int64_t n, int64_t k, const void* a,
+    int64_t lda, const void* b, int64_t ldb, const void* row, void* c,
+    int64_t ldc) noexcept nogil
+
+# gemm for `batch` products; stride*: elements from one matrix to the next, 0 for an
 # operand that all share.
 cdef int gemm_batched(
     int dtype, bint ta, bint tb, int64_t batch, int64_t m, int64_t n, int64_t k,

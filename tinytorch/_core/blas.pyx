@@ -6,27 +6,15 @@ thread of its own, does a block of a large product at a time.  Blocks depend on 
 shape alone, so results do not depend on the number of threads.
 """
 
-import os
-
 from cpython.buffer cimport (
     PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer)
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
+from tinytorch._core.openblas cimport blas_symbol
 from tinytorch._core.threads cimport parallel_for
 
 __all__ = []
-
-cdef extern from "dlfcn.h" nogil:
-    int RTLD_NOW, RTLD_LOCAL
-    void* dlopen(const char* path, int flags)
-    void* dlsym(void* library, const char* name)
-    char* dlerror()
-
-cdef extern from "stdlib.h" nogil:
-    char* getenv(const char* name)
-    int setenv(const char* name, const char* value, int overwrite)
-    int unsetenv(const char* name)
 
 cdef extern from "gemm.h" nogil:
     enum: TT_F32, TT_F64, TT_I64, TT_PANEL
@@ -34,17 +22,20 @@ cdef extern from "gemm.h" nogil:
         int64_t m, int64_t n, int64_t k, float alpha,
         const float* a, int64_t ars, int64_t acs,
         const float* b, int64_t brs, int64_t bcs,
-        float beta, float* c, int64_t crs, int64_t ccs)
+        float beta, const float* d, int64_t drs, int64_t dcs,
+        float* c, int64_t crs, int64_t ccs)
     void tt_gemm_f64(
         int64_t m, int64_t n, int64_t k, double alpha,
         const double* a, int64_t ars, int64_t acs,
         const double* b, int64_t brs, int64_t bcs,
-        double beta, double* c, int64_t crs, int64_t ccs)
+        double beta, const double* d, int64_t drs, int64_t dcs,
+        double* c, int64_t crs, int64_t ccs)
     void tt_gemm_i64(
         int64_t m, int64_t n, int64_t k, uint64_t alpha,
         const uint64_t* a, int64_t ars, int64_t acs,
         const uint64_t* b, int64_t brs, int64_t bcs,
-        uint64_t beta, uint64_t* c, int64_t crs, int64_t ccs)
+        uint64_t beta, const uint64_t* d, int64_t drs, int64_t dcs,
+        uint64_t* c, int64_t crs, int64_t ccs)
 
 cdef extern from "gemm_packed.h" nogil:
     bint tt_own_is_fast()
@@ -56,23 +47,23 @@ cdef extern from "gemm_packed.h" nogil:
     void tt_packed_f32(
         int64_t m, int64_t n, int64_t k, float alpha,
         const float* a, int64_t ars, int64_t acs, const float* panels,
-        float beta, float* c, int64_t crs, float* copy)
+        float beta, const float* d, int64_t drs, float* c, int64_t crs, float* copy)
     void tt_pack_panels_f64(
         double* to, int64_t begin, int64_t end, int64_t k,
         const double* b, int64_t brs, int64_t bcs)
     void tt_packed_f64(
         int64_t m, int64_t n, int64_t k, double alpha,
         const double* a, int64_t ars, int64_t acs, const double* panels,
-        double beta, double* c, int64_t crs, double* copy)
+        double beta, const double* d, int64_t drs, double* c, int64_t crs, double* copy)
     void tt_pack_panels_i64(
         uint64_t* to, int64_t begin, int64_t end, int64_t k,
         const uint64_t* b, int64_t brs, int64_t bcs)
     void tt_packed_i64(
         int64_t m, int64_t n, int64_t k, uint64_t alpha,
         const uint64_t* a, int64_t ars, int64_t acs, const uint64_t* panels,
-        uint64_t beta, uint64_t* c, int64_t crs, uint64_t* copy)
+        uint64_t beta, const uint64_t* d, int64_t drs, uint64_t* c, int64_t crs, uint64_t* copy)
 
-# ---- the library ----
+# ---- OpenBLAS ----
 
 cdef enum:  # of cblas.h
     ROW_MAJOR = 101
@@ -86,64 +77,16 @@ ctypedef void (*Dgemm)(
     int order, int ta, int tb, int m, int n, int k, double alpha, const double* a,
     int lda, const double* b, int ldb, double beta, double* c, int ldc) noexcept nogil
 
-cdef void* library = NULL
 cdef Sgemm cblas_sgemm = NULL
 cdef Dgemm cblas_dgemm = NULL
 
-PACKAGE = "scipy_openblas32"
-REMEDY = "install it with `pip install scipy-openblas32`"
-
-
-def _library_path():
-    """The path of OpenBLAS's library, found without importing its package."""
-    from importlib.util import find_spec  # costs milliseconds: not at import
-    spec = find_spec(PACKAGE)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        folder = os.path.join(folder, "lib")
-        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-            if name.startswith("libscipy_openblas") and (
-                    name.endswith((".so", ".dylib")) or ".so." in name):
-                return os.path.join(folder, name)
-    raise RuntimeError(
-        f"tinytorch needs the BLAS library of the package {PACKAGE}: {REMEDY}")
-
 
 cdef int ensure_blas() except -1:
-    global library, cblas_sgemm, cblas_dgemm
-    if library != NULL:
-        return 0
-    cdef bytes path = os.fsencode(_library_path())
-    # OpenBLAS reads this once, while it is loaded, and starts no thread for "1".
-    cdef char* wish = getenv("OPENBLAS_NUM_THREADS")
-    cdef bytes before = b"" if wish == NULL else <bytes>wish
-    setenv("OPENBLAS_NUM_THREADS", "1", 1)
-    cdef void* handle = dlopen(path, RTLD_NOW | RTLD_LOCAL)
-    cdef char* error = dlerror() if handle == NULL else NULL
-    if wish == NULL:
-        unsetenv("OPENBLAS_NUM_THREADS")
-    else:
-        setenv("OPENBLAS_NUM_THREADS", before, 1)
-    if handle == NULL:
-        reason = error.decode(errors="replace")
-        raise RuntimeError(f"tinytorch could not load BLAS ({reason}): {REMEDY}")
-    library = handle
-    try:
-        (<void (*)(int) noexcept>blas_symbol("openblas_set_num_threads"))(1)
+    global cblas_sgemm, cblas_dgemm
+    if cblas_sgemm == NULL:
         cblas_dgemm = <Dgemm>blas_symbol("cblas_dgemm")
         cblas_sgemm = <Sgemm>blas_symbol("cblas_sgemm")
-    except RuntimeError:
-        library = NULL
-        raise
     return 0
-
-
-cdef void* blas_symbol(str name) except NULL:
-    ensure_blas()
-    cdef bytes symbol = b"scipy_" + name.encode()
-    cdef void* address = dlsym(library, symbol)
-    if address == NULL:
-        raise RuntimeError(f"the BLAS library of {PACKAGE} has no {name}: {REMEDY}")
-    return address
 
 
 # ---- products ----
@@ -171,8 +114,9 @@ cdef struct Product:
     double alpha, beta
     const char* a
     const char* b
+    const char* d                            # the term: c itself, or a row
     char* c
-    int64_t ars, acs, brs, bcs, crs          # strides as in gemm.h, elements
+    int64_t ars, acs, brs, bcs, drs, crs     # strides as in gemm.h, elements
     int64_t stride_a, stride_b, stride_c     # between the matrices of a batch
     # The blocks of C, and the panels of B, for those tasks that use them:
     int64_t block_m, block_n, across         # across: blocks in a row of blocks
@@ -213,6 +157,7 @@ cdef Product block(const Product* p, int64_t task) noexcept nogil:
     q.m, q.n = min(p.block_m, p.m - i), min(p.block_n, p.n - j)
     q.a += p.size * i * p.ars
     q.b += p.size * j * p.bcs
+    q.d += p.size * (i * p.drs + j)
     q.c += p.size * (i * p.crs + j)
     return q
 
@@ -223,16 +168,18 @@ cdef void multiply_direct(const Product* p) noexcept nogil:
     if p.dtype == TT_F32:
         tt_gemm_f32(
             p.m, p.n, p.k, <float>p.alpha, <const float*>p.a, p.ars, p.acs,
-            <const float*>p.b, p.brs, p.bcs, <float>p.beta, <float*>p.c, p.crs, 1)
+            <const float*>p.b, p.brs, p.bcs, <float>p.beta, <const float*>p.d, p.drs, 1,
+            <float*>p.c, p.crs, 1)
     elif p.dtype == TT_F64:
         tt_gemm_f64(
             p.m, p.n, p.k, p.alpha, <const double*>p.a, p.ars, p.acs,
-            <const double*>p.b, p.brs, p.bcs, p.beta, <double*>p.c, p.crs, 1)
+            <const double*>p.b, p.brs, p.bcs, p.beta, <const double*>p.d, p.drs, 1,
+            <double*>p.c, p.crs, 1)
     else:
         tt_gemm_i64(
             p.m, p.n, p.k, <uint64_t><int64_t>p.alpha, <const uint64_t*>p.a, p.ars,
             p.acs, <const uint64_t*>p.b, p.brs, p.bcs, <uint64_t><int64_t>p.beta,
-            <uint64_t*>p.c, p.crs, 1)
+            <const uint64_t*>p.d, p.drs, 1, <uint64_t*>p.c, p.crs, 1)
 
 
 cdef void direct_blocks(void* context, int64_t begin, int64_t end) noexcept nogil:
@@ -280,16 +227,18 @@ cdef void packed_blocks(void* context, int64_t begin, int64_t end) noexcept nogi
         if q.dtype == TT_F32:
             tt_packed_f32(
                 q.m, q.n, q.k, <float>q.alpha, <const float*>q.a, q.ars, q.acs,
-                <const float*>panels, <float>q.beta, <float*>q.c, q.crs, <float*>copy)
+                <const float*>panels, <float>q.beta, <const float*>q.d, q.drs,
+                <float*>q.c, q.crs, <float*>copy)
         elif q.dtype == TT_F64:
             tt_packed_f64(
                 q.m, q.n, q.k, q.alpha, <const double*>q.a, q.ars, q.acs,
-                <const double*>panels, q.beta, <double*>q.c, q.crs, <double*>copy)
+                <const double*>panels, q.beta, <const double*>q.d, q.drs,
+                <double*>q.c, q.crs, <double*>copy)
         else:
             tt_packed_i64(
                 q.m, q.n, q.k, <uint64_t><int64_t>q.alpha, <const uint64_t*>q.a, q.ars,
                 q.acs, <const uint64_t*>panels, <uint64_t><int64_t>q.beta,
-                <uint64_t*>q.c, q.crs, <uint64_t*>copy)
+                <const uint64_t*>q.d, q.drs, <uint64_t*>q.c, q.crs, <uint64_t*>copy)
     free(copy)
 
 
@@ -314,7 +263,10 @@ cdef void multiply_packed(Product* p) noexcept nogil:
             q.a = p.a + t * p.acs * p.size
             q.b = p.b + (t * p.brs + j * p.bcs) * p.size
             q.c = p.c + j * p.size
-            q.beta = p.beta if t == 0 else 1
+            if t == 0:
+                q.beta, q.d, q.drs = p.beta, p.d + j * p.size, p.drs
+            else:
+                q.beta, q.d, q.drs = 1, q.c, p.crs
             parallel_for(
                 pack_panels, &q, q.n, up(max(8 * lanes, TASK // 8 // q.k), lanes))
             wish = max(2.0 * TASK, <double>q.m * q.n * q.k / 32) / (block_m * q.k)
@@ -349,6 +301,8 @@ cdef void blas_blocks(void* context, int64_t begin, int64_t end) noexcept nogil:
 cdef void multiply_blas(Product* p) noexcept nogil:
     """Blocks are square, as BLAS packs both operands, and enough for many threads."""
     cdef int64_t edge = BLAS_EDGE
+    if p.d != p.c:  # BLAS adds to what is there
+        scale(p)
     while edge < 4 * BLAS_EDGE and <double>p.m * p.n > 32.0 * edge * edge:
         edge *= 2
     parallel_for(
@@ -381,24 +335,60 @@ cdef void multiply_some(void* context, int64_t begin, int64_t end) noexcept nogi
         q.a += index * p.stride_a * p.size
         q.b += index * p.stride_b * p.size
         q.c += index * p.stride_c * p.size
+        q.d = q.c
         multiply(&q)  # its parallel loops run inside this task
 
 
 cdef void scale(Product* p) noexcept nogil:
-    """c = beta c, for products without a term."""
+    """c = beta d"""
     cdef int64_t index, i, j
     cdef char* c
+    cdef const char* d
     for index in range(p.batch):
         for i in range(p.m):
             c = p.c + p.size * (index * p.stride_c + i * p.crs)
+            d = p.d + p.size * (index * p.stride_c + i * p.drs)
             for j in range(p.n):
                 if p.dtype == TT_F32:
                     (<float*>c)[j] = (
-                        <float>p.beta * (<float*>c)[j] if p.beta != 0 else 0)
+                        <float>p.beta * (<float*>d)[j] if p.beta != 0 else 0)
                 elif p.dtype == TT_F64:
-                    (<double*>c)[j] = p.beta * (<double*>c)[j] if p.beta != 0 else 0
+                    (<double*>c)[j] = p.beta * (<double*>d)[j] if p.beta != 0 else 0
                 else:
-                    (<uint64_t*>c)[j] *= <uint64_t><int64_t>p.beta
+                    (<uint64_t*>c)[j] = <uint64_t><int64_t>p.beta * (<uint64_t*>d)[j]
+
+
+cdef void multiply_all(Product* p) noexcept nogil:
+    cdef double work = <double>p.m * p.n * p.k
+    if p.batch <= 0 or p.m <= 0 or p.n <= 0:
+        return
+    if p.k <= 0:
+        scale(p)
+    elif p.batch == 1:
+        multiply(p)
+    else:  # few large ones are shared one by one
+        parallel_for(
+            multiply_some, p, p.batch,
+            p.batch if p.batch < 8 and work >= 4 * TASK
+            else max(1, <int64_t>(TASK / work)))
+
+
+cdef bint fill(
+        Product* p, int dtype, bint ta, bint tb, int64_t m, int64_t n, int64_t k,
+        double alpha, const void* a, int64_t lda, const void* b, int64_t ldb,
+        double beta, void* c, int64_t ldc) noexcept nogil:
+    """Describe c = alpha op(a) op(b) + beta c; False if there is no such kernel."""
+    if dtype != TT_F32 and dtype != TT_F64 and dtype != TT_I64:
+        return False
+    p.dtype, p.size, p.ta, p.tb = dtype, 4 if dtype == TT_F32 else 8, ta, tb
+    p.batch, p.m, p.n, p.k = 1, m, n, k
+    p.alpha, p.beta = alpha, beta
+    p.a, p.b, p.d, p.c = <const char*>a, <const char*>b, <const char*>c, <char*>c
+    p.ars, p.acs = 1 if ta else lda, lda if ta else 1
+    p.brs, p.bcs = 1 if tb else ldb, ldb if tb else 1
+    p.drs = p.crs = ldc
+    p.stride_a = p.stride_b = p.stride_c = 0
+    return True
 
 
 cdef int gemm_batched(
@@ -407,27 +397,11 @@ cdef int gemm_batched(
         const void* b, int64_t ldb, int64_t stride_b,
         double beta, void* c, int64_t ldc, int64_t stride_c) noexcept nogil:
     cdef Product p
-    cdef double work = <double>m * n * k
-    if dtype != TT_F32 and dtype != TT_F64 and dtype != TT_I64:
+    if not fill(&p, dtype, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
         return -1
-    if batch <= 0 or m <= 0 or n <= 0:
-        return 0
-    p.dtype, p.size, p.ta, p.tb = dtype, 4 if dtype == TT_F32 else 8, ta, tb
-    p.batch, p.m, p.n, p.k = batch, m, n, k
-    p.alpha, p.beta = alpha, beta
-    p.a, p.b, p.c = <const char*>a, <const char*>b, <char*>c
-    p.ars, p.acs = 1 if ta else lda, lda if ta else 1
-    p.brs, p.bcs = 1 if tb else ldb, ldb if tb else 1
-    p.crs = ldc
+    p.batch = batch
     p.stride_a, p.stride_b, p.stride_c = stride_a, stride_b, stride_c
-    if k <= 0:
-        scale(&p)
-    elif batch == 1:
-        multiply(&p)
-    else:  # few large ones are shared one by one
-        parallel_for(
-            multiply_some, &p, batch,
-            batch if batch < 8 and work >= 4 * TASK else max(1, <int64_t>(TASK / work)))
+    multiply_all(&p)
     return 0
 
 
@@ -437,6 +411,18 @@ cdef int gemm(
         double beta, void* c, int64_t ldc) noexcept nogil:
     return gemm_batched(
         dtype, ta, tb, 1, m, n, k, alpha, a, lda, 0, b, ldb, 0, beta, c, ldc, 0)
+
+
+cdef int gemm_and_row(
+        int dtype, bint ta, bint tb, int64_t m, int64_t n, int64_t k, const void* a,
+        int64_t lda, const void* b, int64_t ldb, const void* row, void* c,
+        int64_t ldc) noexcept nogil:
+    cdef Product p
+    if not fill(&p, dtype, ta, tb, m, n, k, 1, a, lda, b, ldb, 1, c, ldc):
+        return -1
+    p.d, p.drs = <const char*>row, 0
+    multiply_all(&p)
+    return 0
 
 
 # ---- for the tests ----

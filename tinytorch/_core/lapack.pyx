@@ -8,7 +8,7 @@ by address, and the lengths of strings at the end.
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
-from tinytorch._core.blas cimport blas_symbol
+from tinytorch._core.openblas cimport blas_symbol
 
 __all__ = []
 

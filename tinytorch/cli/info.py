@@ -60,15 +60,15 @@ def _blas() -> str:
     from ctypes import CDLL, c_char_p
     from importlib import import_module
 
-    blas = import_module("tinytorch._core.blas")
-    path = blas._library_path()
+    library = import_module("tinytorch._core.openblas")
+    path = library._library_path()
     version = _version("scipy-openblas32")
     try:
         about = CDLL(path).scipy_openblas_get_config
     except (OSError, AttributeError, TypeError):
-        return f"{blas.PACKAGE} {version}"
+        return f"{library.PACKAGE} {version}"
     about.restype = c_char_p
-    return f"{about().decode().strip()} (package {blas.PACKAGE} {version})"
+    return f"{about().decode().strip()} (package {library.PACKAGE} {version})"
 
 
 def _processor() -> str:

@@ -1,6 +1,7 @@
-/* Matrix products without BLAS:  C = alpha A B + beta C  for operands of any strides.
+/* Matrix products without BLAS:  C = alpha A B + beta D  for operands of any strides.
    A[i,p] is a[i * ars + p * acs], B[p,j] is b[p * brs + j * bcs], C[i,j] is
-   c[i * crs + j * ccs].  beta == 0 never reads C.
+   c[i * crs + j * ccs], D[i,j] is d[i * drs + j * dcs].  D may be C itself, or one row
+   for all (drs == 0).  beta == 0 never reads D.
 
    "Rows" keeps a tile of C in registers and adds a column of A times a row of B to it
    at a time; B's rows must be contiguous, or are packed.  "Dots" multiplies rows of A
@@ -66,40 +67,41 @@ typedef MASK BITS __attribute__((vector_size(32), aligned(sizeof(T)), may_alias)
 
 /* Store the first columns of a tile's vector, 1..VL - 1 of them: four at once, if there
    are so many, the others one by one. */
-TT_INLINE void K(tt_store_few)(VEC x, T beta, T *c, int64_t cols) {
+TT_INLINE void K(tt_store_few)(VEC x, T beta, const T *d, T *c, int64_t cols) {
     const T *const row = (const T *)&x;
     int64_t j = 0;
     if (VL > 4 && cols >= 4) {
         FOUR four = LOW(x);
-        if (beta != 0) four += beta * *(const FOUR *)c;
+        if (beta != 0) four += beta * *(const FOUR *)d;
         *(FOUR *)c = four;
         j = 4;
     }
     for (; j < cols; j++) {
-        c[j] = beta != 0 ? row[j] + beta * c[j] : row[j];
+        c[j] = beta != 0 ? row[j] + beta * d[j] : row[j];
         TT_FEW;
     }
 }
 
-/* Store the columns skip..skip + cols of a tile's row; beta == 0 never reads c. */
-TT_INLINE void K(tt_store_part)(const int N, const VEC *sum, T beta, T *c, int64_t ccs,
-                                int64_t skip, int64_t cols) {
-    if (ccs == 1 && skip == 0) {
-        for (int v = 0; v < N; v++, c += VL, cols -= VL) {
+/* Store the columns skip..skip + cols of a tile's row. */
+TT_INLINE void K(tt_store_part)(const int N, const VEC *sum, T beta, const T *d,
+                                int64_t dcs, T *c, int64_t ccs, int64_t skip,
+                                int64_t cols) {
+    if (ccs == 1 && dcs == 1 && skip == 0) {
+        for (int v = 0; v < N; v++, c += VL, d += VL, cols -= VL) {
             if (cols < VL) {
-                if (cols > 0) K(tt_store_few)(sum[v], beta, c, cols);
+                if (cols > 0) K(tt_store_few)(sum[v], beta, d, c, cols);
                 return;
             }
             VEC whole = sum[v];
-            if (beta != 0) whole += beta * *(const VEC *)c;
+            if (beta != 0) whole += beta * *(const VEC *)d;
             *(VEC *)c = whole;
         }
         return;
     }
     T row[8 * VL];
     for (int v = 0; v < N; v++) *(VEC *)(row + v * VL) = sum[v];
-    for (int64_t j = skip; j < skip + cols; j++, c += ccs) {
-        *c = beta != 0 ? row[j] + beta * *c : row[j];
+    for (int64_t j = skip; j < skip + cols; j++, c += ccs, d += dcs) {
+        *c = beta != 0 ? row[j] + beta * *d : row[j];
         TT_FEW;
     }
 }
@@ -108,7 +110,8 @@ TT_INLINE void K(tt_store_part)(const int N, const VEC *sum, T beta, T *c, int64
    R and N are constants at every call: the loops unroll, `sum` lives in registers. */
 TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T *a,
                           int64_t ars, int64_t acs, const T *b, int64_t brs, T beta,
-                          T *c, int64_t crs, int64_t ccs, int64_t skip, int64_t cols) {
+                          const T *d, int64_t drs, int64_t dcs, T *c, int64_t crs,
+                          int64_t ccs, int64_t skip, int64_t cols) {
     VEC sum[8][8];
     for (int r = 0; r < R; r++)
         for (int v = 0; v < N; v++) sum[r][v] = (VEC){0};
@@ -125,15 +128,16 @@ TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T 
     }
     for (int r = 0; r < R; r++)
         for (int v = 0; v < N; v++) sum[r][v] *= alpha;
-    if (ccs != 1 || cols != N * VL) {
+    if (ccs != 1 || dcs != 1 || cols != N * VL) {
         for (int r = 0; r < R; r++)
-            K(tt_store_part)(N, sum[r], beta, c + r * crs, ccs, skip, cols);
+            K(tt_store_part)(N, sum[r], beta, d + r * drs, dcs, c + r * crs, ccs, skip,
+                             cols);
         return;
     }
     if (beta != 0)
         for (int r = 0; r < R; r++)
             for (int v = 0; v < N; v++)
-                sum[r][v] += beta * *(const VEC *)(c + r * crs + v * VL);
+                sum[r][v] += beta * *(const VEC *)(d + r * drs + v * VL);
     for (int r = 0; r < R; r++)
         for (int v = 0; v < N; v++) *(VEC *)(c + r * crs + v * VL) = sum[r][v];
 }
@@ -143,12 +147,14 @@ TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T 
 #define TT_SWEEP(R, N)                                                                 \
     for (; m - i >= R; i += R)                                                         \
         K(tt_tile)(R, N, k, alpha, a + (i - i % 6) * strip + i % 6 * ars, ars, acs, b, \
-                   brs, beta, c + i * crs, crs, ccs, skip, cols)
+                   brs, beta, d + i * drs, drs, dcs, c + i * crs, crs, ccs, skip,      \
+                   cols)
 
 TT_KERNEL void K(tt_panel)(int vectors, int64_t m, int64_t k, T alpha, const T *a,
                            int64_t strip, int64_t ars, int64_t acs, const T *b,
-                           int64_t brs, T beta, T *c, int64_t crs, int64_t ccs,
-                           int64_t skip, int64_t cols) {
+                           int64_t brs, T beta, const T *d, int64_t drs, int64_t dcs,
+                           T *c, int64_t crs, int64_t ccs, int64_t skip,
+                           int64_t cols) {
     int64_t i = 0;
     if (vectors == 1) { /* enough rows to hide the latency of an addition */
         TT_SWEEP(8, 1);
@@ -243,11 +249,12 @@ TT_INLINE int K(tt_width)(int64_t m, int64_t left, int packs) {
 
 static void K(tt_rows)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
                        int64_t ars, int64_t acs, const T *b, int64_t brs, int64_t bcs,
-                       T beta, T *c, int64_t crs, int64_t ccs) {
+                       T beta, const T *d, int64_t drs, int64_t dcs, T *c, int64_t crs,
+                       int64_t ccs) {
     _Alignas(32) T packed[TT_PANEL * 2 * VL];
     const int packs = bcs != 1 || n < VL;
     const int64_t pass = tt_depth(k);
-    for (int64_t p = 0; p < k; p += pass, beta = 1) {
+    for (int64_t p = 0; p < k; p += pass, beta = 1, d = c, drs = crs, dcs = ccs) {
         const int64_t depth = k - p < pass ? k - p : pass;
         for (int64_t j = 0; j < n;) {
             const int64_t left = n - j;
@@ -267,7 +274,8 @@ static void K(tt_rows)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
                 panel -= skip;
             }
             K(tt_panel)(vectors, m, depth, alpha, a + p * acs, ars, ars, acs, panel,
-                        prs, beta, c + j * ccs, crs, ccs, skip, cols);
+                        prs, beta, d + j * dcs, drs, dcs, c + j * ccs, crs, ccs, skip,
+                        cols);
             j += cols;
         }
     }
@@ -295,8 +303,9 @@ TT_INLINE void K(tt_lane_sums)(const VEC *x, T *sum) {
 /* R rows of A times N columns of B, k >= VL.  The last VL elements are read once more,
    those already counted masked out on both sides (0 * inf would be NaN). */
 TT_INLINE void K(tt_dot_tile)(const int R, const int N, int64_t k, T alpha, const T *a,
-                              int64_t ars, const T *b, int64_t bcs, T beta, T *c,
-                              int64_t crs, int64_t ccs) {
+                              int64_t ars, const T *b, int64_t bcs, T beta, const T *d,
+                              int64_t drs, int64_t dcs, T *c, int64_t crs,
+                              int64_t ccs) {
     static const MASK masks[2 * VL] = {[VL ... 2 * VL - 1] = -1};
     VEC sum[2][4];
     int64_t p = 0;
@@ -321,20 +330,21 @@ TT_INLINE void K(tt_dot_tile)(const int R, const int N, int64_t k, T alpha, cons
         T total[4];
         K(tt_lane_sums)(sum[r], total);
         for (int j = 0; j < N; j++) {
-            T *to = c + r * crs + j * ccs;
-            *to = beta == 0 ? alpha * total[j] : alpha * total[j] + beta * *to;
+            const T term = beta == 0 ? 0 : beta * d[r * drs + j * dcs];
+            c[r * crs + j * ccs] = alpha * total[j] + term;
         }
     }
 }
 
 TT_KERNEL void K(tt_dots)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
-                          int64_t ars, const T *b, int64_t bcs, T beta, T *c,
-                          int64_t crs, int64_t ccs) {
+                          int64_t ars, const T *b, int64_t bcs, T beta, const T *d,
+                          int64_t drs, int64_t dcs, T *c, int64_t crs, int64_t ccs) {
     int64_t i = 0, j;
 #define TT_SWEEP(R, N)                                                                 \
     for (; n - j >= N; j += N)                                                         \
         K(tt_dot_tile)(R, N, k, alpha, a + i * ars, ars, b + j * bcs, bcs, beta,       \
-                       c + i * crs + j * ccs, crs, ccs)
+                       d + i * drs + j * dcs, drs, dcs, c + i * crs + j * ccs, crs,    \
+                       ccs)
     for (; m - i >= 2; i += 2) {
         j = 0;
         TT_SWEEP(2, 4);
@@ -352,7 +362,8 @@ TT_KERNEL void K(tt_dots)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
 
 static void K(tt_gemm)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
                        int64_t ars, int64_t acs, const T *b, int64_t brs, int64_t bcs,
-                       T beta, T *c, int64_t crs, int64_t ccs) {
+                       T beta, const T *d, int64_t drs, int64_t dcs, T *c, int64_t crs,
+                       int64_t ccs) {
     T columns[2 * TT_PANEL];
     if (acs == 1 && n <= 2 && k >= VL && k <= TT_PANEL && brs != 1) {
         for (int64_t j = 0; j < n; j++) /* make B's columns contiguous */
@@ -363,14 +374,16 @@ static void K(tt_gemm)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
     }
     if (acs == 1 && brs == 1 && k >= VL && (m <= 4 || n <= 2)) {
         if (n < m)
-            K(tt_dots)(n, m, k, alpha, b, bcs, a, ars, beta, c, ccs, crs);
+            K(tt_dots)(n, m, k, alpha, b, bcs, a, ars, beta, d, dcs, drs, c, ccs, crs);
         else
-            K(tt_dots)(m, n, k, alpha, a, ars, b, bcs, beta, c, crs, ccs);
+            K(tt_dots)(m, n, k, alpha, a, ars, b, bcs, beta, d, drs, dcs, c, crs, ccs);
     } else if (ars == 1 && n < m && n < VL) {
         /* C' = B' A': vectors run along A's columns, which are contiguous. */
-        K(tt_rows)(n, m, k, alpha, b, bcs, brs, a, acs, ars, beta, c, ccs, crs);
+        K(tt_rows)(n, m, k, alpha, b, bcs, brs, a, acs, ars, beta, d, dcs, drs, c, ccs,
+                   crs);
     } else {
-        K(tt_rows)(m, n, k, alpha, a, ars, acs, b, brs, bcs, beta, c, crs, ccs);
+        K(tt_rows)(m, n, k, alpha, a, ars, acs, b, brs, bcs, beta, d, drs, dcs, c, crs,
+                   ccs);
     }
 }
 #undef VEC

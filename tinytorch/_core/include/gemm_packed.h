@@ -1,6 +1,6 @@
 /* Large matrix products in two steps, each of which threads may share: B is packed into
    panels once, then every block of C is made from rows of A and these panels.  The
-   strides are those of gemm.h, whose tiles do the work; C's columns are adjacent. */
+   strides are those of gemm.h, whose tiles do the work; columns of C and D are adjacent. */
 #ifndef T
 #ifndef TT_GEMM_PACKED_H
 #define TT_GEMM_PACKED_H
@@ -113,11 +113,11 @@ TT_KERNEL void K(tt_pack_strips)(T *to, int64_t m, int64_t k, const T *a, int64_
 /* Step 2: a block of C from rows of A and the packed panels of B.  Where the rows of A
    are far apart they are copied to `copy`: (m + 5) * TT_PANEL elements, or NULL. */
 static void K(tt_packed)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
-                         int64_t ars, int64_t acs, const T *panels, T beta, T *c,
-                         int64_t crs, T *copy) {
+                         int64_t ars, int64_t acs, const T *panels, T beta, const T *d,
+                         int64_t drs, T *c, int64_t crs, T *copy) {
     const int64_t pass = tt_depth(k);
     const int far = copy && (ars > acs ? ars : acs) * sizeof(T) >= TT_PAGE;
-    for (int64_t p = 0; p < k; p += pass, beta = 1) {
+    for (int64_t p = 0; p < k; p += pass, beta = 1, d = c, drs = crs) {
         const int64_t depth = k - p < pass ? k - p : pass;
         const T *from = a + p * acs;
         int64_t xrs = ars, xcs = acs, strip = ars;
@@ -131,8 +131,8 @@ static void K(tt_packed)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
         }
         for (int64_t j = 0; j < n; j += 2 * VL)
             K(tt_panel)(2, m, depth, alpha, from, strip, xrs, xcs,
-                        panels + j * k + p * 2 * VL, 2 * VL, beta, c + j, crs, 1, 0,
-                        n - j < 2 * VL ? n - j : 2 * VL);
+                        panels + j * k + p * 2 * VL, 2 * VL, beta, d + j, drs, 1, c + j,
+                        crs, 1, 0, n - j < 2 * VL ? n - j : 2 * VL);
     }
 }
 #undef VEC

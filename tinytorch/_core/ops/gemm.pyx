@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 from tinytorch._core.autograd cimport (
     Node, attach, grad_mode, inference_mode, link, needs_grad, needs_grad2, new_node,
     save, saved, send, wants)
-from tinytorch._core.blas cimport ensure_blas, gemm, wants_blas
+from tinytorch._core.blas cimport ensure_blas, gemm, gemm_and_row, wants_blas
 from tinytorch._core.executor cimport (
     TT_OK, Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport c_add
@@ -16,7 +16,7 @@ from tinytorch._core.ops.shape cimport c_reshape, c_to, contiguous
 from tinytorch._core.tensor cimport (
     INFERENCE, REQUIRES_GRAD, Tensor, empty_beside, is_contiguous, size_of)
 from tinytorch._core.types cimport (
-    BF16, COMPUTE_I64, F16, F32, I64, MAX_DIMS, compute_of, is_float, itemsize)
+    BF16, COMPUTE_I64, F16, F32, I64, MAX_DIMS, compute_of, is_float)
 
 __all__ = []
 FUNCTIONAL = ["linear"]
@@ -27,10 +27,6 @@ FUNCTIONAL = ["linear"]
 cdef extern from "linear.h" nogil:
     void sum_rows_f32(float* y, const float* g, int64_t rows, int64_t cols)
     void sum_rows_f64(double* y, const double* g, int64_t rows, int64_t cols)
-
-
-cdef enum:
-    REPEAT = 8192  # bytes: the source of a copy stays in the first cache
 
 
 cdef inline int compute_dtype(const KernelCall* call) noexcept nogil:
@@ -54,27 +50,18 @@ cdef double gemm_flops(const KernelCall* call) noexcept nogil:
                                           else a.shape[1])
 
 
-cdef void repeat(char* to, const char* row, int64_t bytes, int64_t rows) noexcept nogil:
-    """Copy a row; then what is there already, twice as many rows each time."""
-    cdef int64_t done = bytes, whole = bytes * rows, piece
-    cdef int64_t most = max(bytes, REPEAT - REPEAT % bytes)  # whole rows
-    memcpy(to, row, bytes)
-    while done < whole:
-        piece = min(done, most, whole - done)
-        memcpy(to + done, to, piece)
-        done += piece
-
-
 cdef int linear_driver(const KernelCall* call) noexcept nogil:
     """y = x w' + b; scalar: elements from one row of x to the next."""
     cdef const View* y = &call.operand[0]
+    cdef const char* x = call.operand[1].data
     cdef const View* w = &call.operand[2]
     cdef int64_t m = w.shape[0], k = w.shape[1], rows = y.numel // m
-    cdef bint bias = call.operands > 3
-    if bias:
-        repeat(y.data, call.operand[3].data, m * itemsize[y.dtype], rows)
-    return gemm(compute_dtype(call), False, True, rows, m, k, 1, call.operand[1].data,
-                call.scalar[0].i, w.data, k, 1 if bias else 0, y.data, m)
+    cdef int dtype = compute_dtype(call)
+    if call.operands > 3:
+        return gemm_and_row(dtype, False, True, rows, m, k, x, call.scalar[0].i, w.data,
+                            k, call.operand[3].data, y.data, m)
+    return gemm(dtype, False, True, rows, m, k, 1, x, call.scalar[0].i, w.data, k, 0,
+                y.data, m)
 
 
 cdef double linear_flops(const KernelCall* call) noexcept nogil:

@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
     Node, attach, link, needs_grad2, new_node, save, save_output, saved, send, wants)
-from tinytorch._core.blas cimport blas_symbol
+from tinytorch._core.openblas cimport blas_symbol
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport c_neg
