@@ -7,6 +7,7 @@ from typing import Any
 
 import tinytorch
 from tinytorch._core.engine import run_backward
+from tinytorch._later import later as _later
 from tinytorch.autograd import functional, graph
 from tinytorch.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from tinytorch.autograd.function import Function
@@ -36,6 +37,8 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+__getattr__, __dir__ = _later(__name__)
 
 
 def _as_tuple(x: Any) -> tuple[Any, ...]:

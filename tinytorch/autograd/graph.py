@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import tinytorch
 from tinytorch._core.autograd import Node, current_graph_task_id
+from tinytorch._later import later as _later
 
 __all__ = [
     "Node",
@@ -16,6 +17,8 @@ __all__ = [
     "save_on_cpu",
     "saved_tensors_hooks",
 ]
+
+__getattr__, __dir__ = _later(__name__)
 
 
 class saved_tensors_hooks:
