@@ -30,7 +30,13 @@ def later(
         elif name in names:
             found = getattr(import_module(f"{package}.{names[name]}"), name)
         else:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            from tinytorch._absent import reason
+
+            why = reason(f"{package}.{name}".partition(".")[2])
+            raise AttributeError(
+                f"module {package!r} has no attribute {name!r}"
+                + (f": {why}" if why else "")
+            )
         namespace[name] = found
         return found
 

@@ -1,39 +1,17 @@
-"""Frequencies of Fourier transforms; the transforms need complex numbers.
-
-Those raise NotImplementedError: tinytorch has no complex dtypes.
-"""
+"""Frequencies of Fourier transforms.  The transforms need complex numbers: no dtype."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import tinytorch
+from tinytorch._later import later
 
-__all__ = [
-    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "ifft",
-    "ifft2", "ifftn", "ifftshift", "ihfft", "ihfft2", "ihfftn", "irfft", "irfft2",
-    "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
-]
+__all__ = ["fftfreq", "fftshift", "ifftshift", "rfftfreq"]
 
-
-def _needs_complex(name: str) -> Callable[..., Any]:
-    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError(f"fft.{name}: complex dtypes are not supported")
-
-    refuse.__name__ = refuse.__qualname__ = name
-    refuse.__doc__ = f"Refuse `{name}`: complex dtypes are not supported."
-    return refuse
-
-
-fft, ifft, rfft, irfft, hfft, ihfft = map(
-    _needs_complex, ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"))
-fft2, ifft2, rfft2, irfft2, hfft2, ihfft2 = map(
-    _needs_complex, ("fft2", "ifft2", "rfft2", "irfft2", "hfft2", "ihfft2"))
-fftn, ifftn, rfftn, irfftn, hfftn, ihfftn = map(
-    _needs_complex, ("fftn", "ifftn", "rfftn", "irfftn", "hfftn", "ihfftn"))
-
+__getattr__, __dir__ = later(__name__)
 
 # ---- frequencies ----
 

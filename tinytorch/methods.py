@@ -157,13 +157,23 @@ def _to_dense(
     return self if dtype is None else self.to(dtype)
 
 
+def _dense_dim(self: Tensor) -> int:
+    """Return the number of dimensions: all are dense."""
+    return self.dim()  # type: ignore[no-any-return]
+
+
+def _sparse_dim(self: Tensor) -> int:
+    """Return 0: no dimension is sparse."""
+    return 0
+
+
 METHODS: dict[str, object] = {
     "apply_": apply_,
     "map_": map_,
     "map2_": map2_,
     "to_dense": _to_dense,
-    "dense_dim": lambda self: self.dim(),
-    "sparse_dim": lambda self: 0,
+    "dense_dim": _dense_dim,
+    "sparse_dim": _sparse_dim,
     "__array_wrap__": _array_wrap,
     "__reversed__": _reversed,
     "label": property(_get_label, _set_label),

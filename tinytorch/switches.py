@@ -7,9 +7,9 @@ float32 is one of float32, whatever is set.
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 from tinytorch._core.types import dtype, set_default_dtype
+from tinytorch._typing import Any
 
 __all__ = [
     "are_deterministic_algorithms_enabled",

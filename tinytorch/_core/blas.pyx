@@ -61,7 +61,8 @@ cdef extern from "gemm_packed.h" nogil:
     void tt_packed_i64(
         int64_t m, int64_t n, int64_t k, uint64_t alpha,
         const uint64_t* a, int64_t ars, int64_t acs, const uint64_t* panels,
-        uint64_t beta, const uint64_t* d, int64_t drs, uint64_t* c, int64_t crs, uint64_t* copy)
+        uint64_t beta, const uint64_t* d, int64_t drs, uint64_t* c, int64_t crs,
+        uint64_t* copy)
 
 # ---- OpenBLAS ----
 

@@ -1,5 +1,8 @@
-"""The library OpenBLAS, of the package scipy-openblas32: found and loaded when a product
-or a decomposition first needs it, with one thread, as tasks of our pool call it."""
+"""The library OpenBLAS, of the package scipy-openblas32.
+
+It is found and loaded when a product or a decomposition first needs it, and has one
+thread: the tasks of our pool call it.
+"""
 
 import os
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import tinytorch
 from tinytorch._core.engine import run_backward
+from tinytorch._later import later as _later
 from tinytorch._typing import Any
 from tinytorch.autograd import functional, graph
 from tinytorch.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
@@ -36,6 +37,8 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+__getattr__, __dir__ = _later(__name__)
 
 
 def _as_tuple(x: Any) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import tinytorch
 from tinytorch._core.autograd import Node, current_graph_task_id
+from tinytorch._later import later as _later
 from tinytorch._typing import Any, NoReturn
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "save_on_cpu",
     "saved_tensors_hooks",
 ]
+
+__getattr__, __dir__ = _later(__name__)
 
 
 class saved_tensors_hooks:

@@ -14,6 +14,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from tinytorch._absent import reason
 from tinytorch.cli.alias import real_name
 
 __all__ = ["Missing", "missing_names"]
@@ -27,7 +28,9 @@ class Missing(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.name} is not in tinytorch"
+        why = reason(self.name.partition(".")[2])
+        return f"{self.path}:{self.line}: {self.name} is not in tinytorch" + (
+            f": {why}" if why else "")
 
 
 def missing_names(path: str) -> list[Missing]:

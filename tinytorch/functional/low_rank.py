@@ -15,7 +15,7 @@ __all__ = ["pca_lowrank", "svd_lowrank"]
 
 
 def _spanned(a: Tensor, q: int, niter: int, m: Tensor | None) -> Tensor:
-    """Return an orthonormal basis (..., rows, q) of what `a` makes of random vectors."""
+    """Return an orthonormal basis, (..., rows, q), of random vectors times `a`."""
 
     def times(x: Tensor) -> Tensor:
         return a @ x if m is None else a @ x - m @ x

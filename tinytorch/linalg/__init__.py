@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from tinytorch._later import later as _later
 from tinytorch._registry import collect
-from tinytorch._typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:  # the names come from the registry
-
-    def __getattr__(name: str) -> Any: ...
-
 
 globals().update(collect("LINALG"))
+
+__getattr__, __dir__ = _later(__name__)

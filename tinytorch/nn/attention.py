@@ -6,9 +6,12 @@ import contextlib
 import enum
 from collections.abc import Iterator, Sequence
 
+from tinytorch._later import later as _later
 from tinytorch.backends import cuda
 
 __all__ = ["SDPBackend", "sdpa_kernel"]
+
+__getattr__, __dir__ = _later(__name__)
 
 
 class SDPBackend(enum.IntEnum):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from tinytorch._later import later as _later
 from tinytorch._registry import collect
 
-if TYPE_CHECKING:  # the names come from the registry
-
-    def __getattr__(name: str) -> Any: ...
-
-
 globals().update(collect("FUNCTIONAL"))
+
+__getattr__, __dir__ = _later(__name__)

@@ -7,6 +7,7 @@ that builds data and runs nothing, unless ``weights_only=False`` says otherwise.
 
 from __future__ import annotations
 
+from tinytorch._later import later as _later
 from tinytorch.serialization.locations import (
     default_restore_location,
     location_tag,
@@ -49,3 +50,5 @@ __all__ = [
     "set_default_load_endianness",
     "set_default_mmap_options",
 ]
+
+__getattr__, __dir__ = _later(__name__)

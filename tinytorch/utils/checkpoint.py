@@ -16,10 +16,13 @@ import tinytorch
 from tinytorch._core.autograd import is_grad_enabled
 from tinytorch._core.engine import run_backward
 from tinytorch._core.function import PythonNode
+from tinytorch._later import later as _later
 from tinytorch.autograd.grad_mode import enable_grad
 from tinytorch.utils._pytree import tree_flatten, tree_unflatten
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
+
+__getattr__, __dir__ = _later(__name__)
 
 
 class CheckpointError(RuntimeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinytorch._later import later as _later
 from tinytorch.utils.data._utils.worker import WorkerInfo
 from tinytorch.utils.data.dataloader import (
     DataLoader,
@@ -52,3 +53,5 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+__getattr__, __dir__ = _later(__name__)
