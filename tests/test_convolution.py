@@ -125,6 +125,49 @@ def test_unused_lanes_spread_no_nan() -> None:
     assert bool((y == float("inf")).all())
 
 
+# Large enough for products by tile: 3 x 3, 5 x 5, odd sizes, small planes, groups.
+TILED = {
+    "three": Shape((8, 16, 13, 27), 36, (3, 3), padding=1),
+    "five": Shape((8, 18, 15, 14), 24, (5, 5), padding=2),
+    "five, no padding": Shape((9, 24, 16, 21), 16, (5, 5)),
+    "small planes": Shape((41, 20, 7, 6), 56, (3, 3), padding=1),
+    "many channels": Shape((3, 150, 29, 30), 20, (3, 3), padding=2),
+    "groups": Shape((5, 48, 20, 20), 64, (3, 3), padding=1, groups=2),
+    "wide": Shape((1, 16, 16, 300), 16, (3, 3), padding=1, bias=False),
+}
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("name", TILED)
+def test_products_by_tile_equal_pytorchs(name: str, transposed: bool) -> None:
+    ours = results(tt, TILED[name], transposed, "float32")
+    theirs = results(torch, TILED[name], transposed, "float32")
+    for a, b in zip(ours, theirs, strict=True):
+        assert tuple(a.shape) == tuple(b.shape)
+        assert largest_difference(a, b) < 3e-6
+
+
+def test_products_by_tile_keep_small_integers_exact() -> None:
+    torch.manual_seed(3)
+    numbers = torch.randint(-3, 4, (4, 16, 20, 20)).float()
+    weight = torch.randint(-3, 4, (16, 16, 5, 5)).float()
+    y = tt.nn.functional.conv2d(tt.tensor(numbers.tolist()),
+                                tt.tensor(weight.tolist()), padding=2)
+    exact = torch.nn.functional.conv2d(numbers.double(), weight.double(), padding=2)
+    assert torch.equal(torch.tensor(y.tolist()).double(), exact)
+
+
+def test_an_infinity_reaches_only_what_it_touches() -> None:
+    torch.manual_seed(3)
+    numbers, weight = torch.randn(4, 16, 20, 20), torch.randn(16, 16, 3, 3)
+    numbers[1, 3, 8, 9] = float("inf")
+    y = tt.nn.functional.conv2d(tt.tensor(numbers.tolist()),
+                                tt.tensor(weight.tolist()), padding=1)
+    theirs = torch.nn.functional.conv2d(numbers, weight, padding=1)
+    assert int(theirs.isinf().sum()) == 16 * 9
+    torch.testing.assert_close(torch.tensor(y.tolist()), theirs, atol=2e-4, rtol=1e-5)
+
+
 def test_second_derivatives_of_many_channels() -> None:
     x = tt.randn(2, 9, 5, 5, dtype=tt.float64).requires_grad_()
     w = tt.randn(9, 9, 2, 2, dtype=tt.float64).requires_grad_()

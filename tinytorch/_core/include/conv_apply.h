@@ -46,6 +46,10 @@ static int K(conv_apply)(Conv *c, const T *w, int64_t sg, int64_t so, int64_t si
     int status = TT_NO_MEMORY;
     c->lanes = 32 / sizeof(T);
     const int wide = conv_is_wide(c);
+    if (sizeof(T) == 4 && conv_is_winograd(c)) {
+        status = conv_winograd(c, (const float *)w, sg, so, si);
+        if (status != TT_BAD_VALUE) goto done;
+    }
     if (!(wide ? conv_wide_plan(c, sizeof(T)) : conv_plan(c, sizeof(T), c->n, 1)))
         goto done;
     packed = (T *)malloc((c->groups * c->co * c->ci * c->taps + 1) * sizeof(T));

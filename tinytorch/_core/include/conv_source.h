@@ -25,7 +25,17 @@ TT_INLINE void K(conv_move)(T *to, const T *from, int64_t n) {
     }
     *(K(ConvLanes) *)(to + n - VL) = *(const K(ConvLanes) *)(from + n - VL);
 }
-#undef FEW
+
+/* Every second of 2 VL elements. */
+TT_INLINE K(ConvLanes) K(conv_even)(const T *x) {
+    const K(ConvLanes) a = *(const K(ConvLanes) *)x;
+    const K(ConvLanes) b = *(const K(ConvLanes) *)(x + VL);
+#if VL == 8
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+#else
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6);
+#endif
+}
 
 /* A row of x under n grid points from `at` on, `step` apart,
    with zeros outside of x. */
@@ -40,10 +50,22 @@ TT_INLINE void K(conv_row)(T *restrict to, int64_t n, const T *restrict x, int64
     if (stop > n) stop = n;
     if (stop < i) stop = i;
     K(conv_zero)(to, i);
-    if (step == 1) K(conv_move)(to + i, x + at + i, stop - i);
-    else for (int64_t k = i; k < stop; k++) to[k] = x[at + k * step];
+    if (step == 1) {
+        K(conv_move)(to + i, x + at + i, stop - i);
+    } else {
+        int64_t k = i;
+        if (step == 2)
+            for (; k + VL < stop; k += VL)
+                *(K(ConvLanes) *)(to + k) = K(conv_even)(x + at + 2 * k);
+        for (; k < stop; k++) {
+            to[k] = x[at + k * step];
+            FEW;
+        }
+    }
     K(conv_zero)(to + stop, n - stop);
 }
+
+#undef FEW
 
 /* Part of x with its padding, columns sorted by their remainder. */
 TT_KERNEL void K(conv_padded)(const Conv *c, const ConvBox *box, const T *x,

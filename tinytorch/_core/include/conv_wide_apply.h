@@ -22,21 +22,16 @@ static void *K(conv_room)(const Conv *c, K(ConvRoom) *room) {
     return memory;
 }
 
-/* y of a box from its sums, a panel of channels after the other. */
+/* y of a box from its sums: one panel of channels. */
 static void K(conv_give)(const Conv *c, const ConvBox *box, int64_t images,
-                         const T *sums, T *y) {
+                         int64_t width, int64_t channels, const T *sums, T *y) {
     const int64_t image = c->groups * c->co * c->y_plane;
     int64_t rows, cols;
     conv_runs(c, box, &rows, &cols);
-    for (int64_t o = 0, width; o < c->co; o += width) {
-        const int64_t left = c->co - o;
-        width = conv_panel(conv_ceil(left, VL)) * VL;
-        for (int64_t m = 0; m < images; m++)
-            for (int64_t r = 0; r < rows; r++, sums += cols * width)
-                K(conv_turn)(cols, left < width ? left : width,
-                             y + m * image + o * c->y_plane + conv_run(c, box, r),
-                             c->y_plane, c->y_step[2], sums, width);
-    }
+    for (int64_t m = 0; m < images; m++)
+        for (int64_t r = 0; r < rows; r++, sums += cols * width)
+            K(conv_turn)(cols, channels, y + m * image + conv_run(c, box, r),
+                         c->y_plane, c->y_step[2], sums, width);
 }
 
 /* One source: add to the sums of a box, or start them with the bias. */
@@ -95,7 +90,12 @@ static void K(conv_wide_range)(void *context, int64_t begin, int64_t end) {
                                   i ? room.sums : (const T *)c->b + g * width, i > 0);
                 w += now * c->taps * width;
             }
-            K(conv_give)(c, &box, images, room.sums, y);
+            for (int64_t o = 0, panel; o < c->co; o += panel) {
+                const int64_t rest = c->co - o;
+                panel = conv_panel(conv_ceil(rest, VL)) * VL;
+                K(conv_give)(c, &box, images, panel, rest < panel ? rest : panel,
+                             room.sums + o * points, y + o * c->y_plane);
+            }
         }
     }
     free(memory);
