@@ -1,6 +1,6 @@
 /* Large matrix products in two steps, each of which threads may share: B is packed into
    panels once, then every block of C is made from rows of A and these panels.  The
-   strides are those of gemm.h, whose tiles do the work; columns of C and D are adjacent. */
+   strides are those of gemm.h, whose tiles do the work; C's and D's columns touch. */
 #ifndef T
 #ifndef TT_GEMM_PACKED_H
 #define TT_GEMM_PACKED_H
