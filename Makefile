@@ -7,7 +7,7 @@ build:  ## compile the core in place and install the package for development
 	$(PYTHON) -m pip install --no-build-isolation -e '.[test,dev]'
 
 debug:  ## the same with Cython's checks on and optimisation down
-	TINYTORCH_DEBUG=1 $(PYTHON) setup.py build_ext --inplace --force
+	TINYTORCH_DEBUG=1 $(PYTHON) setup.py build_ext --inplace
 
 test:  ## the fast tests
 	$(PYTHON) -m pytest

@@ -28,6 +28,7 @@ DEBUG = switched_on("TINYTORCH_DEBUG")
 STRIP = not (DEBUG or switched_on("TINYTORCH_SYMBOLS"))
 JOBS = int(os.environ.get("TINYTORCH_BUILD_JOBS", os.cpu_count() or 1))
 CORE = Path("tinytorch/_core")
+SHARED = "tinytorch._core.shared"
 BUILD = Path("build/debug" if DEBUG else "build/release")
 
 DIRECTIVES = {
@@ -53,23 +54,35 @@ C_FLAGS = [
     "-Wno-unused-function",
     "-Wno-parentheses",
 ] + (["-g", "-UNDEBUG"] if DEBUG else ["-g0", "-DNDEBUG"])
-# Used where the compiler knows them.  GCC clears a small struct on x86 by `rep stos`,
-# which takes 30 cycles to start; every new tensor is cleared (8 % of a small op).
-OPTIONAL_C_FLAGS = ["-mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign"]
+# Used where the compiler knows them.
+OPTIONAL_C_FLAGS = [
+    # GCC clears a small struct on x86 by `rep stos`, which takes 30 cycles to start;
+    # every new tensor is cleared (8 % of a small op).
+    "-mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign",
+    # Inline as at -O2: more of it makes the code around the kernels larger, not faster.
+    "--param=early-inlining-insns=6",
+    "--param=max-inline-insns-auto=15",
+    "--param=inline-min-speedup=30",
+]
+if STRIP:  # what only a debugger or a profiler reads
+    OPTIONAL_C_FLAGS += ["-fno-asynchronous-unwind-tables"]
 LINK_FLAGS = ["-pthread", *(["-Wl,-s"] if STRIP else [])]
 
 
 def is_stale(made):
     """Whether an object file is older than what the compiler read to make it: the list
-    that -MMD left beside it."""
+    that -MMD left beside it, and the flags in this file."""
     listed = Path(made).with_suffix(".d")
     if not (listed.exists() and os.path.exists(made)):
         return True
     read = listed.read_text().replace("\\\n", " ").split(":", 1)[1].split()
+    return not all(os.path.exists(path) for path in read) or is_older(made, read)
+
+
+def is_older(made, sources=()):
+    """Whether a file is older than one of its sources or than this file."""
     made_at = os.path.getmtime(made)
-    return any(
-        not os.path.exists(path) or os.path.getmtime(path) > made_at for path in read
-    )
+    return any(os.path.getmtime(path) > made_at for path in [__file__, *sources])
 
 
 class LibraryBuild(build_ext):
@@ -78,7 +91,8 @@ class LibraryBuild(build_ext):
     def build_extension(self, extension):
         known = [flag for flag in OPTIONAL_C_FLAGS if self.accepts(flag)]
         folder = str(BUILD / "objects")
-        objects = self.compiler.object_filenames(extension.sources, output_dir=folder)
+        sources = translated(extension.sources, self.force)
+        objects = self.compiler.object_filenames(sources, output_dir=folder)
 
         def compile_one(source, made):
             if self.force or is_stale(made):
@@ -91,7 +105,7 @@ class LibraryBuild(build_ext):
 
         # The largest first: none of them is left to run alone at the end.
         order = sorted(
-            zip(extension.sources, objects, strict=True),
+            zip(sources, objects, strict=True),
             key=lambda pair: -os.path.getsize(pair[0]),
         )
         with ThreadPoolExecutor(JOBS) as pool:
@@ -118,21 +132,32 @@ class LibraryBuild(build_ext):
         return True
 
 
-def library():
-    """Return the one extension: the translated modules and the plain C files."""
-    modules = cythonize(
-        [
-            Extension(".".join(path.with_suffix("").parts), [str(path)])
-            for path in sorted(CORE.rglob("*.pyx"))
-        ],
+def translated(sources, force):
+    """Translate what is Cython; return C files only, among them the module that holds
+    what Cython would repeat in each (its function type: a sixth of the library)."""
+    folder = BUILD / "cython"
+    modules = [
+        Extension(".".join(Path(source).with_suffix("").parts), [source])
+        for source in sources
+        if source.endswith(".pyx")
+    ]
+    made = cythonize(
+        [Extension(SHARED, []), *modules],
         compiler_directives=DIRECTIVES,
-        build_dir=str(BUILD / "cython"),
+        shared_utility_qualified_name=SHARED,
+        build_dir=str(folder),
+        force=force or any(is_older(path) for path in folder.rglob("*.c")),
         nthreads=JOBS,
     )
+    plain = [source for source in sources if source.endswith(".c")]
+    return [source for module in made for source in module.sources] + plain
+
+
+def library():
+    """Return the one extension."""
     return Extension(
         "tinytorch._core.library",
-        [source for module in modules for source in module.sources]
-        + sorted(str(path) for path in CORE.glob("include/*.c")),
+        sorted(str(path) for path in [*CORE.rglob("*.pyx"), *CORE.glob("include/*.c")]),
         include_dirs=[str(CORE / "include")],
     )
 
