@@ -61,10 +61,7 @@ from tinytorch import (
     random,
     special,
 )
-from tinytorch._core.autograd import (
-    is_grad_enabled,
-    is_inference_mode_enabled,
-)
+from tinytorch._core.modes import is_grad_enabled, is_inference_mode_enabled
 from tinytorch.autograd import (
     enable_grad,
     inference_mode,

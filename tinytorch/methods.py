@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tinytorch._core.autograd import (
-    HookHandle,
+import tinytorch._core.attributes  # makes members of Tensor itself
+from tinytorch._core.binding import bind
+from tinytorch._core.engine import backward
+from tinytorch._core.graph import HookHandle
+from tinytorch._core.hooks import (
     register_post_accumulate_hook,
     register_tensor_hook,
     retain_grad,
 )
-from tinytorch._core.binding import bind
-from tinytorch._core.engine import backward
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import strided
 from tinytorch.printing import tensor_repr

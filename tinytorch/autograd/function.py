@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 import tinytorch
-from tinytorch._core.autograd import (
+from tinytorch._core.modes import (
     is_anomaly_enabled,
     is_grad_enabled,
     set_grad_enabled_flag,

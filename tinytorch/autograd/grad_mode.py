@@ -13,13 +13,15 @@ from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from tinytorch._core.autograd import (
+from tinytorch._core.modes import (
+    enable_grad,
     is_grad_enabled,
     is_inference_mode_enabled,
+    no_grad,
+    set_decorator,
     set_grad_enabled_flag,
     set_inference_mode_flag,
 )
-from tinytorch._core.modes import enable_grad, no_grad, set_decorator
 
 __all__ = [
     "enable_grad",

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import tinytorch
-from tinytorch._core.autograd import Node, current_graph_task_id
+from tinytorch._core.gradients import current_graph_task_id
+from tinytorch._core.graph import Node
 
 __all__ = [
     "Node",
