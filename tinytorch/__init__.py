@@ -61,7 +61,7 @@ from tinytorch import (
     random,
     special,
 )
-from tinytorch._core.autograd import (
+from tinytorch._core.modes import (
     is_anomaly_check_nan_enabled,
     is_anomaly_enabled,
     is_grad_enabled,

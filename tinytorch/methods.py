@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinytorch._core.autograd import (
-    HookHandle,
+from tinytorch._core.binding import bind
+from tinytorch._core.engine import backward
+from tinytorch._core.graph import HookHandle
+from tinytorch._core.hooks import (
     register_post_accumulate_hook,
     register_tensor_hook,
     retain_grad,
 )
-from tinytorch._core.binding import bind
-from tinytorch._core.engine import backward
 from tinytorch._core.ops.data import from_numpy, tensor
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import strided

@@ -10,10 +10,13 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
-from tinytorch._core.autograd cimport (
-    Node, Run, accumulate, edge, edge_of, gradient_ops, output_gradient,
-    release_saved, report_anomaly, run_hooks, send_intercepted, send_to_leaf,
-    set_output_gradient, swap_grad_mode, swap_run)
+from tinytorch._core.captures cimport collect, find_needed, prepare_captures
+from tinytorch._core.gradients cimport (
+    Run, finish_leaves, output_gradient, report_anomaly, send_intercepted,
+    send_to_leaf, set_output_gradient, swap_run)
+from tinytorch._core.graph cimport Node, edge_of, gradient_ops, release_saved
+from tinytorch._core.hooks cimport run_hooks
+from tinytorch._core.modes cimport swap_grad_mode
 from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, same_shape, size_of
 from tinytorch._core.types cimport DTYPES, dtype_of, is_float
 
@@ -295,89 +298,6 @@ cdef int pass_from_all(Run run, list roots, list numbers, list gradients,
     return 0
 
 
-# ---- only what leads to the given inputs ----
-
-cdef int prepare_captures(Run run, object inputs) except -1:
-    cdef Tensor x
-    run.captured = {}
-    run.captured_nodes = {}
-    for x in inputs:
-        if not x.flags & REQUIRES_GRAD:
-            raise RuntimeError("One of the differentiated Tensors does not require "
-                               "grad")
-        if x.node is None:
-            run.captured[id(x)] = [x, None]
-        else:
-            run.captured_nodes[(id(edge_of(x)), <int>x.output)] = [x, None]
-    return 0
-
-
-cdef int find_needed(Run run, list roots) except -1:
-    """Which nodes lead to a captured tensor: only they are worth running."""
-    cdef list todo = [(node, False) for node in roots]
-    cdef set seen = set()
-    cdef Node node
-    cdef int i
-    run.needed = set()
-    wanted = {key[0] for key in run.captured_nodes}
-    while todo:
-        node, expanded = todo.pop()
-        if not expanded:
-            if id(node) in seen:
-                continue
-            seen.add(id(node))
-            todo.append((node, True))
-            for i in range(node.inputs):
-                target = edge(node, i)
-                if target is not None and not isinstance(target, Tensor):
-                    todo.append((target, False))
-            continue
-        for i in range(node.inputs):
-            target = edge(node, i)
-            if target is not None and (id(target) in run.captured
-                                       or id(target) in run.needed
-                                       or id(target) in wanted):
-                run.needed.add(id(node))
-                break
-    return 0
-
-
-cdef object collect(Run run, object inputs, bint allow_unused, bint into_grad):
-    """The gradients of the captured tensors, in order."""
-    cdef list results = []
-    cdef Tensor x, g
-    for i, x in enumerate(inputs):
-        if x.node is None:
-            g = run.captured[id(x)][1]
-            if g is not None and x.extra is not None and "hooks" in x.extra:
-                g = run_hooks(x.extra["hooks"], g)
-        else:
-            g = run.captured_nodes[(id(edge_of(x)), <int>x.output)][1]
-        if g is None and not allow_unused:
-            raise RuntimeError(
-                f"The differentiated Tensor at index {i} appears to not have been used "
-                "in the graph. Set allow_unused=True if this is the desired behavior.")
-        if into_grad:
-            if g is not None:
-                x.gradient = (gradient_ops.clone(g) if x.gradient is None
-                              else gradient_ops.add(x.gradient, g))
-        else:
-            results.append(g)
-    return results
-
-
-cdef int finish_leaves(Run run) except -1:
-    """Leaves with hooks: run them on the whole gradient, then accumulate."""
-    cdef Tensor leaf, g
-    for leaf, g in run.leaves.values():
-        if "hooks" in leaf.extra:
-            g = run_hooks(leaf.extra["hooks"], g)
-        accumulate(run, leaf, g)
-        for hook in list(leaf.extra.get("post_hooks", {}).values()):
-            hook(leaf)
-    return 0
-
-
 # ---- entry ----
 
 cdef list ones = [None] * DTYPES  # 0-d tensors that hold 1, for scalar losses
@@ -447,10 +367,10 @@ def backward(Tensor self not None, gradient=None, retain_graph=None,
             raise RuntimeError("'inputs' argument to backward() cannot be empty.")
         run_backward((self,), (gradient,), keep, create_graph, inputs)
         return
-    if not self.flags & REQUIRES_GRAD:
+    target = edge_of(self)
+    if target is None:
         refuse_root(0)
     g = seed(self, gradient)
-    target = edge_of(self)
     run = start(None)
     outer = swap_run(run)
     mode = swap_grad_mode(create_graph)
@@ -478,10 +398,10 @@ def run_backward(tensors, gradients, bint keep_graph, bint create_graph, inputs=
     cdef bint mode
     cdef Run run, outer
     for i, (x, given) in enumerate(zip(tensors, gradients)):
-        if not x.flags & REQUIRES_GRAD:
+        target = edge_of(x)
+        if target is None:
             refuse_root(i)
         g = seed(x, given)
-        target = edge_of(x)
         if isinstance(target, Tensor):
             own.append((target, g))
         else:

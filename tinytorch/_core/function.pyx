@@ -11,7 +11,7 @@ from tinytorch._core.autograd cimport (
     send,
     set_edge,
 )
-from tinytorch._core.tensor cimport NO_REBASE, REQUIRES_GRAD, Tensor, alias
+from tinytorch._core.tensor cimport NO_REBASE, REQUIRES_GRAD, Tensor, twin
 
 __all__ = ["PythonNode"]
 
@@ -81,21 +81,19 @@ cdef class PythonNode(Node):
                         "place")
                 check_inplace(y)
                 rebase(y, self)
-                y.output_nr = i
+                y.output = i
             elif y is not None:
                 if y.base is not None or y.flags & REQUIRES_GRAD or any(
                         [y is x for x in inputs]):
-                    y = alias(y)
-                    y.base = None
+                    y = twin(y)
                     y.flags |= NO_REBASE
                 attach(y, self, i)
             linked.append(y)
         self.outputs = len(outputs)
         return tuple(linked)
 
-    def revive(self, Tensor twin not None, int nr):
-        """Return output `nr` as a new tensor over the memory of `twin`."""
-        cdef Tensor y = alias(twin)
-        y.base = None
+    def revive(self, Tensor saved not None, int nr):
+        """Return output `nr` as a new tensor over what was saved of it."""
+        cdef Tensor y = twin(saved)
         attach(y, self, nr)
         return y

@@ -1,8 +1,68 @@
-"""no_grad and enable_grad: compiled, because every training step enters them."""
+"""Whether ops record: grad mode, inference mode and anomaly mode.
+
+no_grad and enable_grad are compiled, because every training step enters them.
+"""
 
 from libc.stdint cimport uint64_t
 
-from tinytorch._core.autograd cimport swap_grad_mode
+cdef bint swap_grad_mode(bint on) noexcept nogil:
+    global tt_grad_mode
+    cdef bint before = tt_grad_mode
+    tt_grad_mode = on
+    return before
+
+
+def is_grad_enabled() -> bool:
+    """Return whether ops record a graph."""
+    return tt_grad_mode != 0
+
+
+def set_grad_enabled_flag(bint on) -> bool:
+    """Turn recording on or off in this thread; return what it was."""
+    return swap_grad_mode(on) != 0
+
+
+def is_inference_mode_enabled() -> bool:
+    """Return whether inference mode is on."""
+    return tt_inference_mode != 0
+
+
+def set_inference_mode_flag(bint on) -> bool:
+    """Turn inference mode on or off in this thread; return what it was."""
+    global tt_inference_mode
+    cdef bint before = tt_inference_mode
+    tt_inference_mode = on
+    return before
+
+
+# ---- anomaly mode: where was the op whose derivative went wrong? ----
+
+cdef object describe_stack = None  # of a module that only this mode needs
+
+
+def is_anomaly_enabled() -> bool:
+    """Return whether nodes remember where they were made."""
+    return tt_anomaly != 0
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Return whether backward raises when a gradient holds NaN."""
+    return tt_check_nan != 0
+
+
+def set_anomaly_flag(bint on, bint nan=True):
+    """Turn anomaly mode on or off."""
+    global tt_anomaly, tt_check_nan, describe_stack
+    if on:
+        from traceback import format_stack as describe_stack
+    tt_anomaly, tt_check_nan = on, nan
+
+
+cdef object stack_of_call():
+    return describe_stack()
+
+
+# ---- with no_grad(), with enable_grad() ----
 
 cdef object decorate = None  # decorate(mode class, function): the facade's
 

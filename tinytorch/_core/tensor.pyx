@@ -5,23 +5,17 @@ jump through `operators`, which the op modules fill when they are imported.
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES
 from cpython.object cimport PyObject, PyTypeObject, inquiry, traverseproc
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from tinytorch._core.storage cimport (
-    CPU, CUDA, META, Storage, adopt, allocate, count_tensor, hold, release)
+    CPU, Storage, allocate, count_tensor, hold, release)
 from tinytorch._core.types cimport (
-    BF16, BOOL, F16, F32, F64, I16, I32, I64, I8, INLINE_DIMS, MAX_DIMS, U8, device_of,
-    dtype_of, is_float, itemsize)
+    INLINE_DIMS, MAX_DIMS, device_of, dtype_of, is_float, itemsize)
 
 from tinytorch._core.types import Size
-
-cdef extern from "half.h" nogil:
-    float f32_of_f16(uint16_t h)
-    float f32_of_bf16(uint16_t h)
 
 cdef extern from "Python.h":
     ctypedef struct PyGetSetDef:
@@ -65,6 +59,8 @@ cdef class Tensor:
             table.init(self, args, kwargs)
 
     def __dealloc__(self):
+        if self.next_view != NULL:
+            leave_views(self)
         if self.storage != &nothing:
             release(self.storage)
             count_tensor(-1)
@@ -94,120 +90,27 @@ cdef class Tensor:
         """Number of dimensions."""
         return self.rank
 
-    @property
-    def is_cuda(self):
-        """Whether the tensor is on a GPU."""
-        return self.storage.device == CUDA
-
-    @property
-    def is_cpu(self):
-        """Whether the tensor is in main memory."""
-        return self.storage.device == CPU
-
-    @property
-    def is_meta(self):
-        """Whether the tensor has a shape but no elements."""
-        return self.storage.device == META
-
-    @property
-    def is_sparse(self):
-        """False: there are no sparse tensors."""
-        return False
-
-    @property
-    def is_quantized(self):
-        """False: there are no quantised tensors."""
-        return False
-
-    @property
-    def itemsize(self):
-        """Bytes of one element."""
-        return itemsize[self.code]
-
-    @property
-    def nbytes(self):
-        """Bytes of all elements."""
-        return self.count * itemsize[self.code]
-
-    @property
-    def _version(self):
-        return self.storage.version
-
-    @property
-    def _base(self):
-        return self.base
-
-    def _is_view(self):
-        return self.base is not None
-
     def size(self, dim=None):
         """Return the shape, or one of its sizes."""
         if dim is None:
             return size_of(self)
         return self.sizes[wrap_dim(dim, self.rank)]
 
-    def stride(self, dim=None):
-        """Return the strides in elements, or one of them."""
-        if dim is None:
-            return tuple([self.strides[i] for i in range(self.rank)])
-        return self.strides[wrap_dim(dim, self.rank)]
-
     def dim(self):
         """Return the number of dimensions."""
         return self.rank
-
-    ndimension = dim
 
     def numel(self):
         """Return the number of elements."""
         return self.count
 
-    nelement = numel
-
-    def element_size(self):
-        """Return the bytes of one element."""
-        return itemsize[self.code]
-
-    def storage_offset(self):
-        """Return where in the storage the first element is, in elements."""
-        return self.offset // itemsize[self.code]
-
-    def data_ptr(self):
-        """Return the address of the first element."""
-        return <size_t>data(self) if self.count else 0
-
-    def is_floating_point(self):
-        """Return whether the elements are floating-point numbers."""
-        return is_float(self.code)
-
-    def is_complex(self):
-        """Return False: there are no complex dtypes."""
-        return False
-
-    def is_signed(self):
-        """Return whether the dtype has values below zero."""
-        return self.code != U8 and self.code != BOOL
-
-    def get_device(self):
-        """Return the number of the GPU, -1 for the CPU."""
-        return self.storage.index if self.storage.device == CUDA else -1
-
-    def _storage_bytes(self):
-        return self.storage.nbytes
-
-    def _storage_address(self):
-        return <size_t>self.storage.data
-
     def item(self):
         """Return the only element as a Python number."""
-        return item(self)
+        return table.item(self)
 
     def tolist(self):
         """Return the elements as nested lists of Python numbers."""
-        cdef Tensor x = self
-        if x.storage.device != CPU:
-            x = to_host(x)
-        return nested(x, 0, data(x))
+        return table.tolist(self)
 
     # ---- autograd's view of it ----
 
@@ -218,22 +121,7 @@ cdef class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, value):
-        if not isinstance(value, bool):
-            raise TypeError("requires_grad must be a bool")
-        if self.node is not None:
-            if not value:
-                raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you "
-                    "want to use a computed variable in a subgraph that doesn't "
-                    "require differentiation use var_no_grad = var.detach().")
-            return
-        if value and not is_float(self.code):
-            raise RuntimeError(
-                "only Tensors of floating point dtype can require gradients")
-        if value:
-            self.flags |= REQUIRES_GRAD
-        else:
-            self.flags &= ~REQUIRES_GRAD
+        table.set_requires_grad(self, value)
 
     @property
     def is_leaf(self):
@@ -254,99 +142,20 @@ cdef class Tensor:
 
     @grad.setter
     def grad(self, value):
-        cdef Tensor g
-        if value is None:
-            self.gradient = None
-            return
-        if not isinstance(value, Tensor):
-            raise TypeError(
-                "assigned grad expected to be a Tensor or None but got grad of type "
-                f"{type(value).__name__}")
-        g = <Tensor>value
-        if g is self:
-            raise RuntimeError("can't assign Variable as its own grad")
-        if g.code != self.code:
-            raise RuntimeError(
-                f"assigned grad has data of a different type: {dtype_of(g.code)} "
-                f"instead of {dtype_of(self.code)}")
-        if g.storage.device != self.storage.device:
-            raise RuntimeError("assigned grad has data located on a different device")
-        if not same_shape(g, self):
-            raise RuntimeError(
-                "assigned grad has data of a different size: "
-                f"{list(size_of(g))} instead of {list(size_of(self))}")
-        self.gradient = g
+        table.set_grad(self, value)
 
     @grad.deleter
     def grad(self):
         self.gradient = None
 
     @property
-    def retains_grad(self):
-        """Whether a non-leaf keeps its gradient."""
-        return (self.flags & RETAINS_GRAD) != 0 and self.node is not None
-
-    @property
-    def output_nr(self):
-        """Which output of grad_fn this tensor is."""
-        return self.output
-
-    @property
     def data(self):
         """The same elements without history; writes are not seen by autograd."""
-        cdef Storage* storage
-        cdef Tensor y
-        if self.storage.device != CPU:
-            y = alias(self)
-            y.base = None
-            return y
-        # A storage of its own over the same memory: writes count there, not here.
-        storage = adopt(self.storage.data, self.storage.nbytes, self)
-        y = over_storage(storage, self.rank, self.sizes, self.strides, self.offset,
-                         self.code)
-        release(storage)
-        return y
+        return table.data(self)
 
     @data.setter
-    def data(self, Tensor value not None):
-        if (is_float(self.code) != is_float(value.code)
-                and self.flags & REQUIRES_GRAD):
-            raise RuntimeError("data set to a tensor that requires gradients must be "
-                               "floating point or complex dtype")
-        become(self, value)
-
-    def is_inference(self):
-        """Return whether the tensor was made under inference_mode."""
-        return (self.flags & INFERENCE) != 0
-
-    @property
-    def _extra(self):
-        """Rare attributes, as a dict that is made on demand."""
-        if self.extra is None:
-            self.extra = {}
-        return self.extra
-
-    @staticmethod
-    def _make_subclass(cls, Tensor data not None, require_grad=False):
-        """Return an object of class `cls` over the memory of `data`."""
-        cdef Tensor made = Tensor.__new__(<type>cls)
-        share(made, data)
-        if require_grad:
-            made.requires_grad = True
-        return made
-
-    def as_subclass(self, cls):
-        """Return this tensor, with its history, as an object of class `cls`."""
-        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
-            raise TypeError("cls must be a subclass of Tensor")
-        cdef Tensor made = Tensor.__new__(<type>cls)
-        share(made, self)
-        made.flags = self.flags
-        made.node = self.node
-        made.output = self.output
-        made.base = self.base
-        made.view_version = self.view_version
-        return made
+    def data(self, value):
+        table.set_data(self, value)
 
     # ---- Python protocols ----
 
@@ -362,22 +171,19 @@ cdef class Tensor:
                                    "ambiguous")
             raise RuntimeError(
                 "Boolean value of Tensor with more than one value is ambiguous")
-        return bool(item(self))
+        return bool(table.item(self))
 
     def __int__(self):
-        return int(item(self))
+        return int(table.item(self))
 
     def __float__(self):
-        return float(item(self))
-
-    def __complex__(self):
-        return complex(item(self))
+        return float(table.item(self))
 
     def __index__(self):
         if is_float(self.code) or self.count != 1:
             raise TypeError("only integer tensors of a single element can be converted "
                             "to an index")
-        return int(item(self))
+        return int(table.item(self))
 
     def __iter__(self):
         if self.rank == 0:
@@ -394,7 +200,7 @@ cdef class Tensor:
         return self._contains(element)
 
     def __getbuffer__(self, Py_buffer* buffer, int flags):
-        fill_buffer(self, buffer, flags)
+        table.fill_buffer(self, buffer, flags)
 
     def __releasebuffer__(self, Py_buffer* buffer):
         if buffer.internal != NULL:
@@ -616,13 +422,26 @@ cdef Tensor over_storage(Storage* storage, int ndim, const int64_t* shape,
     return y
 
 
+cdef Tensor over(Tensor x, int ndim, const int64_t* shape, const int64_t* strides,
+                 int64_t offset):
+    """A tensor over x's memory; offset in bytes from the start of the storage."""
+    cdef Tensor y = over_storage(x.storage, ndim, shape, strides, offset, x.code)
+    y.flags |= x.flags & INFERENCE
+    return y
+
+
+cdef Tensor twin(Tensor x):
+    """Another tensor over all of x."""
+    return over(x, x.rank, x.sizes, x.strides, x.offset)
+
+
 cdef Tensor view(Tensor x, int ndim, const int64_t* shape, const int64_t* strides,
                  int64_t offset):
-    """Another view of x's memory; offset in bytes from the start of the storage."""
+    """A view of x's memory; offset in bytes from the start of the storage."""
     cdef Tensor y = over_storage(x.storage, ndim, shape, strides, offset, x.code)
-    y.base = x if x.base is None else x.base
     y.flags |= x.flags & INFERENCE
     y.view_version = x.storage.version
+    join_ring(y, x if x.base is None else x.base)
     return y
 
 
@@ -632,7 +451,7 @@ cdef Tensor alias(Tensor x):
 
 
 cdef int share(Tensor x, Tensor y) except -1:
-    """Make the blank x a tensor over y's memory, without history."""
+    """Let x show y's memory from now on; x's place in the graph stays."""
     set_sizes(x, y.rank, y.sizes, y.strides)
     x.code = y.code
     x.offset = y.offset
@@ -645,12 +464,56 @@ cdef int share(Tensor x, Tensor y) except -1:
     return 0
 
 
-cdef int become(Tensor x, Tensor y) except -1:
-    """Let x show y's memory from now on; x's place in the graph stays."""
-    return share(x, y)
+# ---- the views of a tensor ----
+
+cdef inline void join_ring(Tensor x, Tensor base) noexcept:
+    cdef void* second = base.next_view
+    if second == NULL:
+        second = <void*>base
+    x.base = base
+    x.previous_view = <void*>base
+    x.next_view = second
+    (<Tensor>second).previous_view = <void*>x
+    base.next_view = <void*>x
 
 
-# ---- reading elements ----
+cdef int enter_views(Tensor x, Tensor base) except -1:
+    """Make x a view of base, which is not a view itself."""
+    join_ring(x, base)
+    return 0
+
+
+cdef inline void leave_views(Tensor x) noexcept:
+    """Take x, which is perhaps being freed, out of its ring."""
+    (<Tensor>x.previous_view).next_view = x.next_view
+    (<Tensor>x.next_view).previous_view = x.previous_view
+    x.next_view = NULL
+
+
+cdef int forget_base(Tensor x) except -1:
+    """Make a view a tensor of its own."""
+    if x.base is not None:
+        leave_views(x)
+        x.base = None
+    return 0
+
+
+cdef void tell_views(Tensor base) noexcept:
+    """Let base's views know whether it requires grad.  No `|=` on their flags: it would
+    hold a view meanwhile, which may be waiting to be freed."""
+    cdef void* at = base.next_view
+    cdef uint8_t flags
+    while at != NULL and at != <void*>base:
+        flags = (<Tensor>at).flags
+        if base.flags & REQUIRES_GRAD:
+            if (<Tensor>at).code == base.code and not flags & REQUIRES_GRAD:
+                (<Tensor>at).flags = flags | REQUIRES_GRAD | INHERITS_GRAD
+        elif flags & INHERITS_GRAD and (<Tensor>at).node is None:
+            (<Tensor>at).flags = flags & ~(REQUIRES_GRAD | INHERITS_GRAD)
+        at = (<Tensor>at).next_view
+
+
+# ---- reading sizes ----
 
 cdef object size_of(Tensor x):
     cdef int i
@@ -666,89 +529,3 @@ cdef int wrap_dim(object dim, int ndim) except -1:
         raise IndexError(f"Dimension out of range (expected to be in range of "
                          f"[{-ndim}, {ndim - 1}], but got {d})")
     return d + ndim if d < 0 else d
-
-
-cdef Tensor to_host(Tensor x):
-    if x.storage.device == META:
-        raise NotImplementedError(
-            "Cannot copy out of meta tensor; no data!")
-    return <Tensor>table.to_host(x)
-
-
-cdef object element(const char* p, int code):
-    if code == F32:
-        return (<float*>p)[0]
-    if code == F64:
-        return (<double*>p)[0]
-    if code == I64:
-        return (<int64_t*>p)[0]
-    if code == BOOL:
-        return p[0] != 0
-    if code == F16:
-        return f32_of_f16((<uint16_t*>p)[0])
-    if code == BF16:
-        return f32_of_bf16((<uint16_t*>p)[0])
-    if code == I32:
-        return (<int32_t*>p)[0]
-    if code == I16:
-        return (<int16_t*>p)[0]
-    if code == I8:
-        return (<int8_t*>p)[0]
-    return (<uint8_t*>p)[0]
-
-
-cdef object item(Tensor x):
-    if x.count != 1:
-        raise RuntimeError(
-            f"a Tensor with {x.count} elements cannot be converted to Scalar")
-    if x.storage.device != CPU:
-        if x.storage.device == META:
-            raise RuntimeError("Tensor.item() cannot be called on meta tensors")
-        x = to_host(x)
-    return element(data(x), x.code)
-
-
-cdef object nested(Tensor x, int dim, const char* p):
-    cdef int64_t i, step
-    if dim == x.rank:
-        return element(p, x.code)
-    step = x.strides[dim] * itemsize[x.code]
-    if dim == x.rank - 1:
-        return [element(p + i * step, x.code) for i in range(x.sizes[dim])]
-    return [nested(x, dim + 1, p + i * step) for i in range(x.sizes[dim])]
-
-
-cdef const char** formats = [b"f", b"d", b"e", NULL, b"q", b"i", b"h", b"b", b"B", b"?"]
-
-
-cdef int fill_buffer(Tensor x, Py_buffer* buffer, int flags) except -1:
-    """PEP 3118: the tensor's memory with shape and strides, no copy."""
-    cdef Py_ssize_t* sizes
-    cdef int i
-    buffer.internal = NULL
-    if x.storage.device != CPU:
-        raise BufferError(f"a {x.device} tensor has no host memory")
-    if x.flags & REQUIRES_GRAD:
-        raise BufferError("a tensor that requires grad gives no buffer; use detach()")
-    if formats[x.code] == NULL:
-        raise BufferError(f"{dtype_of(x.code)} has no buffer format")
-    if not flags & PyBUF_STRIDES == PyBUF_STRIDES and not is_contiguous(x):
-        raise BufferError("the tensor is not contiguous")
-    sizes = <Py_ssize_t*>malloc((2 * x.rank + 1) * sizeof(Py_ssize_t))
-    if sizes == NULL:
-        raise MemoryError()
-    for i in range(x.rank):
-        sizes[i] = x.sizes[i]
-        sizes[x.rank + i] = x.strides[i] * itemsize[x.code]
-    buffer.internal = sizes
-    buffer.buf = data(x)
-    buffer.obj = x
-    buffer.len = x.count * itemsize[x.code]
-    buffer.itemsize = itemsize[x.code]
-    buffer.readonly = 0
-    buffer.ndim = x.rank
-    buffer.format = <char*>formats[x.code] if flags & PyBUF_FORMAT else NULL
-    buffer.shape = sizes if flags & PyBUF_ND else NULL
-    buffer.strides = sizes + x.rank if flags & PyBUF_STRIDES == PyBUF_STRIDES else NULL
-    buffer.suboffsets = NULL
-    return 0

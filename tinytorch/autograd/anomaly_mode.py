@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from tinytorch._core.autograd import (
+from tinytorch._core.modes import (
     is_anomaly_check_nan_enabled,
     is_anomaly_enabled,
     set_anomaly_flag,

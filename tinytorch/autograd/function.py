@@ -12,12 +12,12 @@ from collections import namedtuple
 from collections.abc import Callable
 
 import tinytorch
-from tinytorch._core.autograd import (
+from tinytorch._core.function import PythonNode
+from tinytorch._core.modes import (
     is_anomaly_enabled,
     is_grad_enabled,
     set_grad_enabled_flag,
 )
-from tinytorch._core.function import PythonNode
 from tinytorch._typing import Any, ClassVar, TypeVar, cast
 from tinytorch.autograd.grad_mode import no_grad
 

@@ -12,13 +12,15 @@ import warnings
 from collections.abc import Callable, Generator
 from types import TracebackType
 
-from tinytorch._core.autograd import (
+from tinytorch._core.modes import (
+    enable_grad,
     is_grad_enabled,
     is_inference_mode_enabled,
+    no_grad,
+    set_decorator,
     set_grad_enabled_flag,
     set_inference_mode_flag,
 )
-from tinytorch._core.modes import enable_grad, no_grad, set_decorator
 from tinytorch._typing import Any, TypeVar, cast
 
 __all__ = [

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 import tinytorch
-from tinytorch._core.autograd import Node, current_graph_task_id
+from tinytorch._core.gradients import current_graph_task_id
+from tinytorch._core.graph import Node
 from tinytorch._later import later as _later
 from tinytorch._typing import Any, NoReturn
 

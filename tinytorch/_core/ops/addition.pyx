@@ -5,7 +5,7 @@ Every op has two forms, over two tensors and over a tensor and a Python number;
 """
 
 from tinytorch._core.autograd cimport (
-    Node, check_inplace, gradient_ops, needs_grad, new_node, send, wants)
+    Node, check_write, gradient_ops, needs_grad, new_node, send, wants)
 from tinytorch._core.executor cimport (
     Kernel, Scalar, copy_new, fill_new, pointwise, register_kernel)
 from tinytorch._core.ops.elementwise cimport (
@@ -71,7 +71,7 @@ cdef Tensor sum_of(const Kernel* kernel, Tensor a, Tensor b, const Number* n,
     cdef Scalar[3] s
     cdef const Scalar* scalars = NULL
     if into is not None:
-        check_inplace(into)
+        check_write(into, b)
     if alpha != NULL:
         check_alpha(a, b, n, alpha)
         s[0].f = s[1].f = alpha.f

@@ -6,8 +6,9 @@ The basic part of a key makes a view; tensors then index the dimensions that it 
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, link, needs_grad, needs_grad2, new_node, save, saved,
+    Node, attach, check_write, link, needs_grad, needs_grad2, new_node, save, saved,
     send, wants)
+from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport refuse_capture
 from tinytorch._core.ops.assign cimport (
     check_overlap, check_range, fill_number, fitted, recorded, start)
@@ -23,7 +24,7 @@ from tinytorch._core.ops.select cimport cast
 from tinytorch._core.ops.sequences cimport index_from
 from tinytorch._core.ops.shape cimport (
     c_reshape, contiguous, dtype_word, zeros)
-from tinytorch._core.tensor cimport Tensor, empty_beside, item, size_of
+from tinytorch._core.tensor cimport Tensor, empty_beside, size_of
 from tinytorch._core.types cimport BOOL, I32, I64, MAX_DIMS, U8, is_float
 
 import warnings
@@ -299,7 +300,7 @@ cdef Tensor c_index_put(Tensor x, list indices, Tensor value, bint accumulate,
     cdef Node node = None
     cdef Tensor y
     if in_place:
-        check_inplace(x)
+        check_write(x, value)
         check_overlap(x, None)
     if x.code != value.code:
         raise RuntimeError(

@@ -19,7 +19,8 @@ from tinytorch._core.ops.select cimport c_where_number, cast
 from tinytorch._core.ops.shape cimport (
     c_reshape, contiguous, dtype_word, ones_like, read_dim, save_sizes, saved_sizes,
     zeros)
-from tinytorch._core.tensor cimport Tensor, empty_beside, size_of, view
+from tinytorch._core.tensor cimport (
+    Tensor, empty_beside, over, size_of, view)
 from tinytorch._core.types cimport BOOL, BOOLS, FLOATS, I32, I64, MAX_DIMS, is_float
 
 METHODS = ["index_select", "index_add", "index_add_", "index_copy", "index_copy_",
@@ -55,8 +56,7 @@ cdef Tensor c_index_select(Tensor x, int dim, Tensor index):
     except IndexError:
         raise IndexError("index out of range in self")
     if x.rank == 0:
-        y = view(y, 0, NULL, NULL, y.offset)
-        y.base = None
+        y = over(y, 0, NULL, NULL, y.offset)
     if node is not None:
         attach(y, node)
     return y

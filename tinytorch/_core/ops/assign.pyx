@@ -7,8 +7,8 @@ from libc.math cimport isinf, isnan
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_history, check_inplace, grad_mode, inference_mode, link,
-    link_fitted, needs_grad, new_node, rebase, send, wants)
+    Node, attach, check_history, check_inplace, check_write, grad_mode, inference_mode,
+    link, link_fitted, needs_grad, new_node, rebase, send, wants)
 from tinytorch._core.executor cimport copy_into, fill_with
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, broadcast_with, number_of_int)
@@ -200,7 +200,7 @@ cdef Node overwriting(Tensor y, Tensor x, int (*backward)(Node, Tensor) except -
 
 cdef Tensor c_copy_(Tensor y, Tensor x):
     cdef Node node
-    check_inplace(y)
+    check_write(y, x)
     if x is y:
         return y
     check_sizes(y, x)

@@ -4,13 +4,14 @@ from cpython.object cimport Py_EQ, Py_GE, Py_GT, Py_LE, Py_LT, Py_NE
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport check_inplace
+from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport (
     OUT_BOOL, Kernel, Scalar, pointwise, refuse_capture, register_kernel)
 from tinytorch._core.ops.elementwise cimport (
     TRUTH, Number, as_number, binary, deliver, number_of_float, unary)
 from tinytorch._core.ops.pointwise cimport Loops, describe_twins
 from tinytorch._core.ops.reduce cimport c_sum
-from tinytorch._core.tensor cimport Tensor, item, operators, same_shape
+from tinytorch._core.tensor cimport Tensor, operators, same_shape
 from tinytorch._core.types cimport FLOATS, I8, I16, I32, U8, dtype_of
 
 from tinytorch._core.ops.data import from_numpy

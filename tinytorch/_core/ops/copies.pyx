@@ -7,8 +7,8 @@ from tinytorch._core.autograd cimport (
     needs_grad, new_node, send)
 from tinytorch._core.executor cimport copy_new, fill_new
 from tinytorch._core.tensor cimport (
-    DETACHED_VIEW, INFERENCE, REQUIRES_GRAD, Tensor, alias, empty_as, empty_beside,
-    empty_like, is_contiguous, set_sizes, view)
+    INFERENCE, REQUIRES_GRAD, Tensor, empty_as, empty_beside, empty_like,
+    is_contiguous, set_sizes, twin, view)
 from tinytorch._core.types cimport MAX_DIMS
 
 
@@ -128,10 +128,7 @@ cdef Tensor c_to(Tensor x, int code):
 
 
 cdef Tensor c_detach(Tensor x):
-    cdef Tensor y = alias(x)
-    y.base = None
-    y.flags |= DETACHED_VIEW
-    return y
+    return twin(x)
 
 
 cdef Tensor zeros(int rank, const int64_t* sizes, Tensor like, int code):

@@ -4,12 +4,13 @@ from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport inference_mode
+from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport copy_new, fill_new
 from tinytorch._core.ops.elementwise cimport Number, as_number, deliver
 from tinytorch._core.ops.shape cimport empty_preserved, read_int, read_sizes, unpack
 from tinytorch._core.storage cimport resize
 from tinytorch._core.tensor cimport (
-    INFERENCE, REQUIRES_GRAD, Tensor, empty, item, set_sizes, view)
+    INFERENCE, REQUIRES_GRAD, Tensor, empty, over, set_sizes, view)
 from tinytorch._core.types cimport (
     BOOL, BOOLS, F16, F32, F64, FLOATS, I64, MAX_DIMS, U8, dtype_of,
     get_default_dtype_code, is_float, itemsize, parse_device, parse_dtype)
@@ -343,9 +344,7 @@ cdef Tensor strided(object size, object stride, object dtype, object device,
         for i in range(rank):
             extent += (sizes[i] - 1) * strides[i]
     memory = make(1, &extent, dtype, device, layout, pin_memory, code)
-    y = view(memory, rank, sizes, strides, 0)
-    y.base = None
-    return y
+    return over(memory, rank, sizes, strides, 0)
 
 
 def empty_strided(size, stride, *, dtype=None, layout=None, device=None,

@@ -8,14 +8,14 @@ from cpython.list cimport PyList_CheckExact
 from cpython.long cimport PyLong_CheckExact
 from libc.stdint cimport int64_t
 
-from tinytorch._core.autograd cimport inference_mode
+from tinytorch._core.autograd cimport inference_mode, needs_grad
 from tinytorch._core.ops.convert cimport c_to_device
 from tinytorch._core.ops.creation cimport finish, make
 from tinytorch._core.ops.nested cimport from_sequence, is_sequence
 from tinytorch._core.ops.shape cimport c_detach, c_to, copy_preserved
 from tinytorch._core.storage cimport CPU, Storage, adopt, release
 from tinytorch._core.tensor cimport (
-    INFERENCE, REQUIRES_GRAD, Tensor, become, operators, over_storage)
+    INFERENCE, REQUIRES_GRAD, Tensor, operators, over_storage, share)
 from tinytorch._core.types cimport (
     BF16, BOOL, F16, F32, F64, I16, I32, I64, I8, MAX_DIMS, U8,
     get_default_dtype_code, itemsize, parse_device, parse_dtype)
@@ -347,7 +347,7 @@ cdef object initialise(Tensor self, tuple args, dict kwargs):
     if kwargs:
         raise TypeError("new() got an unexpected keyword argument "
                         f"'{next(iter(kwargs))}'")
-    become(self, legacy(args, -1, device))
+    share(self, legacy(args, -1, device))
     return None
 
 
@@ -381,7 +381,7 @@ def to_numpy(Tensor self not None, *, force=False):
         numpy_module = numpy
     if force:
         x = c_to_device(c_detach(x), CPU, 0)
-    elif x.flags & REQUIRES_GRAD:
+    elif needs_grad(x):
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use "
                            "tensor.detach().numpy() instead.")
     if x.storage.device != CPU:

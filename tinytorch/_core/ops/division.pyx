@@ -4,7 +4,8 @@ The forms of an op are those of addition.pyx.
 """
 
 from tinytorch._core.autograd cimport (
-    Node, check_inplace, needs_grad, needs_grad2, new_node, save, saved, send, wants)
+    Node, check_inplace, check_write, needs_grad, needs_grad2, new_node, save, saved,
+    send, wants)
 from tinytorch._core.executor cimport (
     OUT_BOOL, Driver, Kernel, View, pointwise, register_kernel, run, view_of)
 from tinytorch._core.ops.elementwise cimport (
@@ -51,7 +52,7 @@ cdef Kernel* REFUSE_ZERO = register_kernel(
 cdef Tensor div_tensors(Tensor a, Tensor b, Tensor into):
     cdef Node node = None
     if into is not None:
-        check_inplace(into)
+        check_write(into, b)
     if needs_grad2(a, b):
         node = new_node(div_backward, b"DivBackward0")
         if b.flags & REQUIRES_GRAD:
@@ -142,7 +143,7 @@ cdef Tensor whole(const Kernel* kernel, Tensor a, Tensor b, const Number* n,
     cdef const char* title
     cdef Tensor y
     if into is not None:
-        check_inplace(into)
+        check_write(into, b)
     check_divisor("remainder_cpu" if kernel == REMAINDER else "fmod_cpu"
                   if kernel == FMOD else "div_floor_cpu" if kernel == FLOOR_DIVIDE
                   else "div_trunc_cpu", a, b, n, swapped)

@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Node, check_inplace, grad_mode, inference_mode, rebase)
+    Node, check_inplace, check_write, grad_mode, inference_mode, rebase)
 from tinytorch._core.executor cimport (
     OUT_BOOL, Kernel, Scalar, View, copy_into, fill_new, immediate, run, view_of)
 from tinytorch._core.tensor cimport (
@@ -417,7 +417,7 @@ cdef int fit_out(Tensor target, int ndim, const int64_t* shape) except -1:
 cdef Tensor take_result(Tensor x, Tensor y):
     """x[...] = y, where y was computed from x: the in-place form of any op."""
     cdef Node node
-    check_inplace(x)
+    check_write(x, y)
     check_target(x, y.rank, y.sizes, y.code)
     copy_into(x, y)
     if grad_mode() and y.flags & REQUIRES_GRAD:

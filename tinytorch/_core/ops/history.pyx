@@ -8,14 +8,14 @@ other view, then derives its node from the base's the next time anybody asks.
 from libc.stdint cimport int64_t, uint64_t
 
 from tinytorch._core.autograd cimport (
-    RUNS_ONCE, Node, attach, edge_of, gradient_ops, new_node, saved, send,
+    RUNS_ONCE, Node, attach, edge_of, gradient_ops, new_node, refuse_view, saved, send,
     set_edge, wants)
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.shape cimport c_reshape, c_to
 from tinytorch._core.ops.strided cimport (
     Layout, as_strided_node, cut_out, layout_of, take)
 from tinytorch._core.tensor cimport (
-    NO_REBASE, REQUIRES_GRAD, Tensor, operators)
+    NO_REBASE, REQUIRES_GRAD, Tensor, operators, tell_views)
 from tinytorch._core.types cimport MAX_DIMS
 
 
@@ -26,6 +26,7 @@ cdef int rebase_view(Tensor x, Node node) except -1:
     make that part of its base's history."""
     cdef Tensor base = x.base
     cdef Node slices
+    cdef bint fresh
     if base.code != x.code:
         return attach(x, node)
     slices = new_node(copy_slices_backward, b"CopySlices")
@@ -33,7 +34,10 @@ cdef int rebase_view(Tensor x, Node node) except -1:
     set_edge(slices, 1, node, 0)
     slices.context = (layout_of(x), layout_of(base))
     slices.saved_output = RUNS_ONCE
+    fresh = not base.flags & REQUIRES_GRAD
     attach(base, slices)
+    if fresh:
+        tell_views(base)
     x.flags |= REQUIRES_GRAD
     x.node = slices  # stands in until the view's own node is asked for
     x.output = 0
@@ -59,32 +63,13 @@ cdef Node derive_view(Tensor x):
     """The node of a view after its storage was written: derived from the base's."""
     cdef Tensor base = x.base
     if base.flags & REQUIRES_GRAD and base.code == x.code:
-        check_derivable(x)
+        if x.flags & NO_REBASE:
+            refuse_view(x, True)
         x.node = as_strided_node(edge_of(base), base.output, layout_of(base),
                                  layout_of(x))
         x.output = 0
     x.view_version = x.storage.version
     return x.node
-
-
-cdef int check_derivable(Tensor x) except -1:
-    """Views of which it is not known how they came about have no derivative."""
-    if not x.flags & NO_REBASE:
-        return 0
-    if x.node is None:
-        raise RuntimeError(
-            "A view was created in no_grad mode and its base or another view of its "
-            "base has been modified inplace with grad mode enabled. Given that this "
-            "use case is ambiguous and error-prone, it is forbidden. You can clarify "
-            "your code by moving both the view and the inplace either both inside the "
-            "no_grad block (if you don't want the inplace to be tracked) or both "
-            "outside (if you want the inplace to be tracked).")
-    raise RuntimeError(
-        f"Output {x.output} of {(<Node>x.node).name().partition('Backward')[0]} is a "
-        "view and its base or another view of its base has been modified inplace. This "
-        "view is the output of a function that returns multiple views. Such functions "
-        "do not allow the output views to be modified inplace. You should replace the "
-        "inplace operation by an out-of-place one.")
 
 
 cdef object grad_fn(Tensor x):

@@ -5,12 +5,13 @@ from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
     Node, attach, grad_mode, inference_mode, link, new_node, send, wants)
+from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport copy_into
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.index cimport c_select, c_slice
 from tinytorch._core.ops.shape cimport c_to, read_dim, read_int, wrap, zeros
 from tinytorch._core.tensor cimport (
-    INFERENCE, REQUIRES_GRAD, Tensor, empty_beside, item, same_shape, size_of, view)
+    INFERENCE, REQUIRES_GRAD, Tensor, empty_beside, same_shape, size_of, view)
 from tinytorch._core.types cimport (
     INTEGERS, MAX_DIMS, category_of, is_float, itemsize, promote)
 

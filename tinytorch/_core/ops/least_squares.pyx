@@ -6,6 +6,7 @@ from libc.string cimport memcpy
 from tinytorch._core.autograd cimport (
     Node, attach, link, needs_grad, needs_grad2, new_node, output_gradient, save,
     save_output, saved, send)
+from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, copy_into, fill_with, register_kernel,
     run, view_of)
@@ -29,7 +30,7 @@ from tinytorch._core.ops.shape cimport c_squeeze, c_unsqueeze
 from tinytorch._core.ops.spectral cimport c_eigh, c_svd, c_svdvals
 from tinytorch._core.return_types import named_result
 from tinytorch._core.storage cimport META
-from tinytorch._core.tensor cimport Tensor, empty_beside, item, size_of
+from tinytorch._core.tensor cimport Tensor, empty_beside, size_of
 from tinytorch._core.types cimport F32, F64, I32, I64, MAX_DIMS, compute_of
 
 __all__ = []

@@ -5,6 +5,7 @@ from libc.stdint cimport int64_t
 from tinytorch._core.autograd cimport (
     Node, attach, check_inplace, link, link_fitted, needs_grad, needs_grad2, new_node,
     save, saved, send, wants)
+from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport (
     Driver, Kernel, View, copy_into, refuse_capture, register_kernel, run,
     tt_parallel_for, view_of)
@@ -21,7 +22,7 @@ from tinytorch._core.ops.shape cimport (
     zeros)
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport (
-    Tensor, empty_beside, item, same_shape, size_of, view)
+    Tensor, empty_beside, over, same_shape, size_of, view)
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport BOOL, I64, MAX_DIMS, is_float
 
@@ -89,10 +90,9 @@ cdef list rows_of(Tensor x):
 
 
 cdef Tensor row_of(Tensor x, int i):
-    cdef Tensor y = view(x, 1, x.sizes + 1, x.strides + 1,
-                         x.offset + i * x.strides[0] * sizeof(int64_t))
-    y.base = None  # each is its user's own
-    return y
+    """Each row is its user's own."""
+    return over(x, 1, x.sizes + 1, x.strides + 1,
+                x.offset + i * x.strides[0] * sizeof(int64_t))
 
 
 def argwhere(Tensor input not None):

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport Node, saved
+from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport (
     TT_NO_MEMORY, TT_OK, Driver, Kernel, KernelCall, View, copy_into, fill_with,
     refuse_capture, register_kernel, run, view_of)
@@ -13,8 +14,7 @@ from tinytorch._core.ops.elementwise cimport deliver, same_device
 from tinytorch._core.ops.shape cimport c_expand
 from tinytorch._core.ops.window cimport fresh
 from tinytorch._core.storage cimport META
-from tinytorch._core.tensor cimport (
-    Tensor, empty_beside, item, set_sizes, view)
+from tinytorch._core.tensor cimport Tensor, empty_beside, set_sizes, view
 from tinytorch._core.threads cimport Body, parallel_for
 from tinytorch._core.types cimport F32, F64, I64, MAX_DIMS, is_float
 

@@ -4,7 +4,8 @@ The forms of an op are those of addition.pyx.
 """
 
 from tinytorch._core.autograd cimport (
-    Node, check_inplace, needs_grad, needs_grad2, new_node, save, saved, send, wants)
+    Node, check_inplace, check_write, needs_grad, needs_grad2, new_node, save, saved,
+    send, wants)
 from tinytorch._core.executor cimport Kernel, pointwise, register_kernel
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, Number, binary, deliver, number_of_float, number_of_int, unary)
@@ -37,7 +38,7 @@ cdef Kernel* SQUARE = register_kernel("square", pointwise, square_loops, 0, 1)
 cdef Tensor mul_tensors(Tensor a, Tensor b, Tensor into):
     cdef Node node = None
     if into is not None:
-        check_inplace(into)
+        check_write(into, b)
     if needs_grad2(a, b):
         node = new_node(mul_backward, b"MulBackward0")
         if b.flags & REQUIRES_GRAD:

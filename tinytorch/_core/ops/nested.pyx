@@ -13,7 +13,8 @@ from cpython.tuple cimport PyTuple_CheckExact
 from libc.math cimport isfinite
 from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t
 
-from tinytorch._core.tensor cimport Tensor, data, empty, item
+from tinytorch._core.elements cimport item
+from tinytorch._core.tensor cimport Tensor, data, empty
 from tinytorch._core.types cimport (
     BF16, BOOL, F16, F32, F64, I16, I32, I64, I8, MAX_DIMS, U8, dtype_of,
     get_default_dtype_code, itemsize, promote)

@@ -1,11 +1,13 @@
 """Questions about tensors and dtypes that need no kernel."""
 
+from tinytorch._core.elements cimport item
 from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, code_with_number, code_with_tensor, deliver)
-from tinytorch._core.tensor cimport Tensor, item, same_shape
+from tinytorch._core.storage cimport CUDA
+from tinytorch._core.tensor cimport INFERENCE, Tensor, same_shape
 from tinytorch._core.types cimport (
-    BOOL, BOOLS, F16, F32, F64, FLOATS, I64, category_of, dtype, dtype_of,
+    BOOL, BOOLS, F16, F32, F64, FLOATS, I64, U8, category_of, dtype, dtype_of,
     get_default_dtype_code, is_float, promote)
 
 __all__ = ["is_tensor", "is_floating_point", "is_complex", "is_signed", "is_nonzero",
@@ -13,7 +15,8 @@ __all__ = ["is_tensor", "is_floating_point", "is_complex", "is_signed", "is_nonz
            "get_device", "is_conj", "is_neg", "is_inference", "conj", "conj_physical",
            "conj_physical_", "resolve_conj", "resolve_neg", "view_as_real",
            "view_as_complex", "complex"]
-METHODS = ["is_nonzero", "is_same_size", "is_conj", "is_neg", "conj", "conj_physical",
+METHODS = ["is_floating_point", "is_complex", "is_signed", "is_inference", "get_device",
+           "is_nonzero", "is_same_size", "is_conj", "is_neg", "conj", "conj_physical",
            "conj_physical_", "resolve_conj", "resolve_neg", "real", "imag"]
 
 
@@ -50,12 +53,12 @@ def is_neg(Tensor input not None) -> bool:
 
 def is_signed(Tensor input not None) -> bool:
     """Return whether the dtype has values below zero."""
-    return input.is_signed()
+    return input.code != U8 and input.code != BOOL
 
 
 def is_inference(Tensor input not None) -> bool:
     """Return whether the tensor was made under inference_mode."""
-    return input.is_inference()
+    return (input.flags & INFERENCE) != 0
 
 
 def is_nonzero(Tensor input not None) -> bool:
@@ -80,7 +83,7 @@ def numel(Tensor input not None) -> int:
 
 def get_device(Tensor input not None) -> int:
     """Return the number of the GPU, -1 for the CPU."""
-    return input.get_device()
+    return input.storage.index if input.storage.device == CUDA else -1
 
 
 def typename(obj) -> str:

@@ -3,12 +3,13 @@
 from libc.math cimport ceil, isfinite
 from libc.stdint cimport int64_t
 
+from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport (
     Driver, Kernel, Scalar, View, copy_new, fill_new, register_kernel, run, view_of)
 from tinytorch._core.ops.creation cimport finish, make, read_number
 from tinytorch._core.ops.elementwise cimport Number, deliver
 from tinytorch._core.ops.shape cimport read_int
-from tinytorch._core.tensor cimport Tensor, empty, item
+from tinytorch._core.tensor cimport Tensor, empty
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
     BF16, BOOL, COMPUTE_F32, COMPUTE_F64, COMPUTE_I64, F16, F32, F64, FLOATS, I64,

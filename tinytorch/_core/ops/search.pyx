@@ -3,6 +3,7 @@
 from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 
+from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, refuse_capture, register_kernel,
     run, tt_parallel_for, view_of)
@@ -13,7 +14,7 @@ from tinytorch._core.ops.reduce cimport dim_of
 from tinytorch._core.ops.shape cimport (
     c_permute, c_reshape, c_to, contiguous, dtype_word)
 from tinytorch._core.storage cimport META
-from tinytorch._core.tensor cimport Tensor, empty_beside, item, same_shape, size_of
+from tinytorch._core.tensor cimport Tensor, empty_beside, same_shape, size_of
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport (
     BOOL, F32, F64, I32, I64, MAX_DIMS, compute_of, is_float, promote)

@@ -12,8 +12,8 @@ from tinytorch._core.autograd cimport (
 from tinytorch._core.ops.arguments cimport dtype_word, listed
 from tinytorch._core.ops.copies cimport contiguous
 from tinytorch._core.tensor cimport (
-    NO_REBASE, REQUIRES_GRAD, Tensor, is_contiguous, set_sizes, size_of, view,
-    wrote)
+    INHERITS_GRAD, NO_GRAD_VIEW, NO_REBASE, REQUIRES_GRAD, Tensor, is_contiguous,
+    over, set_sizes, size_of, view, wrote)
 from tinytorch._core.types cimport MAX_DIMS
 
 # ---- making views ----
@@ -33,11 +33,13 @@ cdef Tensor viewed(Tensor x, Node node, int rank, const int64_t* sizes,
     # Who writes to a view that no_grad or a node of several outputs made, or to a view
     # of such a view, cannot be given a history.
     if x.base is not None:
-        y.flags |= x.flags & NO_REBASE
+        y.flags |= x.flags & (NO_REBASE | NO_GRAD_VIEW)
     if node is not None:
         attach(y, node)
     elif not grad_mode():
-        y.flags |= NO_REBASE
+        y.flags |= NO_REBASE | NO_GRAD_VIEW
+        if y.base.flags & REQUIRES_GRAD and y.base.code == y.code:
+            y.flags |= REQUIRES_GRAD | INHERITS_GRAD
     return y
 
 
@@ -207,11 +209,8 @@ cdef Tensor c_reshape(Tensor x, int rank, const int64_t* asked):
 cdef Tensor reshaped(Tensor x, int rank, const int64_t* sizes):
     """A fresh contiguous x under other sizes: nobody else sees x, so it is no view."""
     cdef int64_t[MAX_DIMS] strides
-    cdef Tensor y
     contiguous_strides(rank, sizes, strides)
-    y = view(x, rank, sizes, strides, x.offset)
-    y.base = None
-    return y
+    return over(x, rank, sizes, strides, x.offset)
 
 
 cdef Tensor c_view_as(Tensor x, Tensor like):

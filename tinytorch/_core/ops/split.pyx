@@ -7,7 +7,8 @@ from tinytorch._core.autograd cimport Node, attach, output_gradient, send
 from tinytorch._core.ops.index cimport c_slice
 from tinytorch._core.ops.join cimport c_cat, c_stack
 from tinytorch._core.ops.shape cimport read_dim, read_int, view_node, viewed, zeros
-from tinytorch._core.tensor cimport NO_REBASE, Tensor
+from tinytorch._core.tensor cimport (
+    INHERITS_GRAD, NO_GRAD_VIEW, NO_REBASE, REQUIRES_GRAD, Tensor, forget_base)
 from tinytorch._core.types cimport I64, MAX_DIMS, itemsize
 
 __all__ = [
@@ -26,9 +27,9 @@ cdef Tensor piece(Tensor x, Node node, int nr, int dim, int64_t start, int64_t l
     sizes[dim] = length
     y = viewed(x, None, x.rank, sizes, x.strides,
                x.offset + start * x.strides[dim] * itemsize[x.code])
+    y.flags |= NO_REBASE
     if node is not None:
         attach(y, node, nr)
-        y.flags |= NO_REBASE
     return y
 
 
@@ -219,9 +220,9 @@ cdef tuple c_unbind(Tensor x, int dim):
     for i in range(x.sizes[dim]):
         y = viewed(x, None, rank, sizes, strides,
                    x.offset + i * x.strides[dim] * itemsize[x.code])
+        y.flags |= NO_REBASE
         if node is not None:
             attach(y, node, i)
-            y.flags |= NO_REBASE
         parts.append(y)
     return tuple(parts)
 
@@ -245,8 +246,10 @@ cdef tuple untied(tuple parts):
     """Parts that autograd takes for tensors of their own."""
     cdef Tensor y
     for y in parts:
-        y.base = None
-        y.flags &= ~NO_REBASE
+        forget_base(y)
+        y.flags &= ~(NO_REBASE | NO_GRAD_VIEW)
+        if y.flags & INHERITS_GRAD:
+            y.flags &= ~(REQUIRES_GRAD | INHERITS_GRAD)
     return parts
 
 

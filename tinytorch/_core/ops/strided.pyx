@@ -20,7 +20,7 @@ from tinytorch._core.ops.shape cimport (
     contiguous, read_dim, read_int, read_sizes, reshaped_in_place, view_node,
     viewed, zeros)
 from tinytorch._core.tensor cimport (
-    Tensor, empty_beside, is_contiguous, view, wrote)
+    Tensor, empty_beside, is_contiguous, over, wrote)
 from tinytorch._core.types cimport (
     BF16, COMPUTE_I64, F16, F32, I64, MAX_DIMS, compute_of, itemsize)
 
@@ -115,10 +115,8 @@ cdef Tensor memory_for(Tensor like, Layout inner, Layout outer, int code,
 
 
 cdef Tensor part(Tensor memory, Layout a, int64_t begin):
-    cdef Tensor y = view(memory, a.rank, a.sizes, a.strides,
-                         (a.offset - begin) * itemsize[memory.code])
-    y.base = None
-    return y
+    return over(memory, a.rank, a.sizes, a.strides,
+                (a.offset - begin) * itemsize[memory.code])
 
 
 cdef int add_at(Tensor memory, Layout a, int64_t begin, Tensor g) except -1:
@@ -195,9 +193,8 @@ cdef Tensor take(Tensor g, Layout inner, Layout outer):
         g = contiguous(g)
     if inner.offset >= begin and end_of(inner) <= end_of(outer) and same_strides(g,
                                                                                  outer):
-        y = view(g, inner.rank, inner.sizes, inner.strides,
+        y = over(g, inner.rank, inner.sizes, inner.strides,
                  g.offset + (inner.offset - begin) * itemsize[g.code])
-        y.base = None
     else:
         code = summing_code(g.code) if overlaps(outer) else g.code
         memory = memory_for(g, inner, outer, code, &begin)

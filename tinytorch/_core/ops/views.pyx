@@ -73,6 +73,7 @@ cdef Tensor view_bytes(Tensor x, dtype_class to):
                 strides[i] //= new // old
     y = viewed(x, None, x.rank, sizes, strides, x.offset)
     y.code = to.code
+    y.flags &= ~REQUIRES_GRAD
     return y
 
 

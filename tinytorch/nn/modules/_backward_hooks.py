@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinytorch._core.autograd import is_grad_enabled
+from tinytorch._core.modes import is_grad_enabled
 from tinytorch._core.tensor import Tensor
 from tinytorch.autograd.function import Function
 
