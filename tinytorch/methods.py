@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import tinytorch._core.attributes  # noqa: F401  # it binds its members itself
 from tinytorch._core.binding import bind
 from tinytorch._core.engine import backward
 from tinytorch._core.graph import HookHandle
