@@ -134,7 +134,7 @@ static void conv_phase(Conv *c, const ConvSteps *s, const int64_t *phase,
 #include "conv_types.h"
 #define TT_CONV_FILE "conv_wide_apply.h"
 #include "conv_types.h"
-#include "conv_winograd.h"
+#include "conv_winograd_apply.h"
 #define TT_CONV_FILE "conv_apply.h"
 #include "conv_types.h"
 #define TT_CONV_FILE "conv_wide_weight.h"

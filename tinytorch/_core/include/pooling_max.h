@@ -52,10 +52,10 @@ TT_KERNEL void K(max_even)(const Pool *p, const T *plane, int64_t z, int64_t r,
             }
 }
 
-/* Two by two, side by side, all inside: in one pass.  x, x + below: the two rows. */
-TT_KERNEL void K(max_quads)(int64_t n, const T *restrict x, int64_t below,
-                            T *restrict y, S *restrict at, S first) {
-    const T *restrict z = x + below;
+/* n windows of two by two, side by side, all inside.  z: the row below x. */
+TT_INLINE void K(max_quad)(const int64_t n, const T *restrict x, const T *restrict z,
+                           S below, T *restrict y, S *restrict at, S first) {
+#pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         const T a = x[2 * i], b = x[2 * i + 1], c = z[2 * i], d = z[2 * i + 1];
         const S here = first + (S)(2 * i);
@@ -63,12 +63,31 @@ TT_KERNEL void K(max_quads)(int64_t n, const T *restrict x, int64_t below,
         S place = here;
         place = GREATER(b, best) ? here + 1 : place;
         best = GREATER(b, best) ? b : best;
-        place = GREATER(c, best) ? here + (S)below : place;
+        place = GREATER(c, best) ? here + below : place;
         best = GREATER(c, best) ? c : best;
-        place = GREATER(d, best) ? here + (S)below + 1 : place;
+        place = GREATER(d, best) ? here + below + 1 : place;
         y[i] = GREATER(d, best) ? d : best;
         if (at) at[i] = place;
     }
+}
+
+/* A row of them.  Rows are short: what is left over is done again with some that were
+   done already, as many as fill a vector. */
+TT_KERNEL void K(max_quads)(int64_t n, const T *x, int64_t below, T *y, S *at,
+                            S first) {
+#define SOME(N, i)                                                                     \
+    K(max_quad)(N, x + 2 * (i), x + below + 2 * (i), (S)below, y + (i),                \
+                at ? at + (i) : NULL, first + (S)(2 * (i)))
+    if (n < 4) {
+        SOME(n, 0);
+    } else if (n < 8) {
+        SOME(4, 0);
+        SOME(4, n - 4);
+    } else {
+        for (int64_t i = 0; i < n - 8; i += 8) SOME(8, i);
+        SOME(8, n - 8);
+    }
+#undef SOME
 }
 
 /* One window of any place and size. */
