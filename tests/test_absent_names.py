@@ -40,10 +40,8 @@ def public(place: ModuleType) -> Iterator[str]:
         return
     for name, item in vars(place).items():
         home = getattr(item, "__module__", None) or place.__name__
-        if isinstance(item, ModuleType):
-            home = item.__name__ if item.__name__.endswith(name) else ""
-        if isinstance(item, bool):
-            continue  # TYPE_CHECKING
+        if isinstance(item, (bool, ModuleType)):
+            continue  # TYPE_CHECKING; modules, which depend on what was imported
         if not name.startswith("_") and home.startswith(place.__name__):
             yield name
 

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import tinytorch
-from tinytorch._later import later as _later
 from tinytorch.nn.modules.module import Module
 
 __all__ = ["DataParallel", "data_parallel"]
-
-__getattr__, __dir__ = _later(__name__)
 
 
 class DataParallel(Module):
