@@ -91,7 +91,7 @@ def test_a_view_outlives_everybody_but_its_base() -> None:
 
 
 def test_hook_on_a_view_of_a_written_base() -> None:
-    """The view has the base's history, not one of a leaf (here PyTorch 2.13 crashes)."""
+    """It is on the base's history, not that of a leaf; PyTorch 2.13 crashes here."""
     w = tt.ones(2, requires_grad=True)
     x = tt.zeros(2)
     v = x[:1]

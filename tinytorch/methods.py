@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import tinytorch._core.attributes  # makes members of Tensor itself
+import tinytorch._core.attributes  # noqa: F401  # it binds its members itself
 from tinytorch._core.binding import bind
 from tinytorch._core.engine import backward
 from tinytorch._core.graph import HookHandle

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 import tinytorch
+from tinytorch._core.function import PythonNode
 from tinytorch._core.modes import (
     is_anomaly_enabled,
     is_grad_enabled,
     set_grad_enabled_flag,
 )
-from tinytorch._core.function import PythonNode
 from tinytorch.autograd.grad_mode import no_grad
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]

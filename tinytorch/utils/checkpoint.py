@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import tinytorch
-from tinytorch._core.modes import is_grad_enabled
 from tinytorch._core.engine import run_backward
 from tinytorch._core.function import PythonNode
+from tinytorch._core.modes import is_grad_enabled
 from tinytorch.autograd.grad_mode import enable_grad
 from tinytorch.utils._pytree import tree_flatten, tree_unflatten
 
