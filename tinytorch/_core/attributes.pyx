@@ -5,7 +5,7 @@ Importing this module makes members of Tensor of what stands here.
 
 from tinytorch._core.storage cimport CPU, CUDA, META, Storage, adopt, release
 from tinytorch._core.tensor cimport (
-    INHERITS_GRAD, REQUIRES_GRAD, RETAINS_GRAD, Tensor, data, enter_views,
+    INHERITS_GRAD, REQUIRES_GRAD, RETAINS_GRAD, Tensor, data as address_of, enter_views,
     operators, over_storage, same_shape, share, size_of, tell_views, twin,
     wrap_dim)
 from tinytorch._core.types cimport dtype_of, is_float, itemsize as bytes_of
@@ -97,7 +97,7 @@ def storage_offset(Tensor self not None):
 @method
 def data_ptr(Tensor self not None):
     """Return the address of the first element."""
-    return <size_t>data(self) if self.count else 0
+    return <size_t>address_of(self) if self.count else 0
 
 
 @method
@@ -238,6 +238,7 @@ def made_as(cls, Tensor data not None, require_grad=False):
     if require_grad:
         made.requires_grad = True
     return made
+
 
 bind("_make_subclass", staticmethod(made_as))
 

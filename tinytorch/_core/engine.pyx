@@ -17,7 +17,7 @@ from tinytorch._core.gradients cimport (
 from tinytorch._core.graph cimport Node, edge_of, gradient_ops, release_saved
 from tinytorch._core.hooks cimport run_hooks
 from tinytorch._core.modes cimport swap_grad_mode
-from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, same_shape, size_of
+from tinytorch._core.tensor cimport Tensor, same_shape, size_of
 from tinytorch._core.types cimport DTYPES, dtype_of, is_float
 
 METHODS = ["backward"]

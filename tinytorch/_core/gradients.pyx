@@ -7,11 +7,13 @@ cimport cython
 
 from tinytorch._core.graph cimport edge, gradient_ops, number_of
 from tinytorch._core.hooks cimport run_hooks
-from tinytorch._core.modes cimport (
-    grad_mode, tt_anomaly, tt_check_nan, tt_current_run)
+from tinytorch._core.modes cimport grad_mode, tt_anomaly, tt_check_nan
 from tinytorch._core.tensor cimport is_contiguous
 
 import warnings
+
+cdef extern from "modes.h" nogil:
+    void* tt_current_run
 
 cdef extern from *:
     """

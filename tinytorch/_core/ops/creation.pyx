@@ -323,7 +323,7 @@ cdef Tensor strided(object size, object stride, object dtype, object device,
     cdef int64_t[MAX_DIMS] strides
     cdef int64_t extent = 1
     cdef int i, rank = read_sizes(size, sizes, "empty_strided")
-    cdef Tensor memory, y
+    cdef Tensor memory
     if len(stride) != rank:
         raise RuntimeError(
             f"dimensionality of sizes ({rank}) must match dimensionality of strides "
