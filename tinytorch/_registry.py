@@ -114,6 +114,7 @@ FAMILIES = (
     "tinytorch._core.ops.embedding",
     "tinytorch.functional.embedding",
     "tinytorch.functional.ctc",
+    "tinytorch.functional.matrix_norms",
     "tinytorch.functional.linear_algebra",
     "tinytorch.functional.products",
     "tinytorch.functional.norms",

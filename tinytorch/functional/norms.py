@@ -7,7 +7,7 @@ from typing import Any
 
 from tinytorch._core.ops.norms import vector_norm
 from tinytorch._core.tensor import Tensor
-from tinytorch.functional.linear_algebra import matrix_norm
+from tinytorch.functional.matrix_norms import matrix_norm
 
 __all__ = ["norm"]
 METHODS = ["norm"]

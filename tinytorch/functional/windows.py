@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tinytorch._core.ops.bessel import i0
 from tinytorch._core.ops.circular import cos
 from tinytorch._core.ops.creation import empty, ones
 from tinytorch._core.ops.pointwise import sqrt
 from tinytorch._core.ops.ranges import arange
 from tinytorch._core.ops.rounding import abs as magnitude
-from tinytorch._core.ops.bessel import i0
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import get_default_dtype
 
