@@ -1,68 +1,15 @@
-"""In-place ops and the graph: versions, views, rebased history; outcomes as PyTorch's.
-
-A scenario is a small program over a library.  Both run it: the results must be equal,
-or both must raise the same exception with the same words.
-"""
+"""In-place ops and the graph: saved tensors, leaves, passes; outcomes as PyTorch's."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import tinytorch as tt
+from scenarios import check_scenario, leaf, scenarios
 
-SCENARIOS: dict[str, Callable[[Any], Any]] = {}
-# What must be in both messages, because programs and people look for it.
-WORDS = re.compile(
-    "modified by an inplace operation|a view of a leaf|a leaf Variable that requires"
-    "|second time|does not require grad|implicitly created only|output of a function"
-    "|no_grad|[Ii]nference|support automatic differentiation|detach views in-place"
-    "|floating point|refers to a single memory location|not have been used|Mismatch in"
-)
-
-
-def scenario(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Add a program to the list."""
-    SCENARIOS[function.__name__] = function
-    return function
-
-
-def leaf(L: Any, *shape: int) -> Any:
-    """Return a leaf with the values 1, 2, 3, ..."""
-    size = 1
-    for n in shape:
-        size *= n
-    values = [float(i + 1) for i in range(size)]
-    x = L.tensor(values, dtype=L.float64).reshape(shape)
-    return x.clone().requires_grad_()
-
-
-def outcome(program: Callable[[Any], Any], library: Any) -> tuple[str, Any]:
-    """Return ("value", numbers) or (exception's name, the words in it)."""
-    try:
-        result = program(library)
-    except (RuntimeError, TypeError, ValueError) as error:
-        words = WORDS.search(str(error))
-        return type(error).__name__, words.group() if words else None
-    return "value", plain(result)
-
-
-def plain(value: Any) -> Any:
-    """Return tensors inside containers as lists."""
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
-def near(actual: Any, expected: Any) -> bool:
-    """Compare nested lists; numbers within a few ulp of float64."""
-    if isinstance(expected, list):
-        same = isinstance(actual, list) and len(actual) == len(expected)
-        return same and all(map(near, actual, expected))
-    return bool(actual == (expected if expected is None else pytest.approx(expected)))
+SCENARIOS, scenario = scenarios()
 
 
 # ---- saved tensors ----
@@ -259,162 +206,6 @@ def integers_cannot_require_grad(L: Any) -> Any:
     return L.ones(2, dtype=L.int64).requires_grad_()
 
 
-# ---- views and their bases ----
-
-
-@scenario
-def write_into_view_rebases_the_base(L: Any) -> Any:
-    x, value = leaf(L, 4), leaf(L, 2)
-    y = x * 2
-    y[1:3] = value * 3
-    (y * y).sum().backward()
-    return y, x.grad, value.grad
-
-
-@scenario
-def in_place_on_view_rebases_the_base(L: Any) -> Any:
-    x = leaf(L, 2, 3)
-    y = x * 1
-    y[0].mul_(5)
-    y.sum().backward()
-    return y, x.grad
-
-
-@scenario
-def in_place_on_base_reaches_earlier_view(L: Any) -> Any:
-    x = leaf(L, 4)
-    y = x * 1
-    v = y[:2]
-    y.mul_(3)
-    v.sum().backward()
-    return v, x.grad
-
-
-@scenario
-def in_place_on_sibling_reaches_view(L: Any) -> Any:
-    x = leaf(L, 4)
-    y = x * 1
-    v, w = y[:3], y[1:]
-    v.mul_(2)
-    w.exp_()
-    (v.sum() + w.sum() + y.sum()).backward()
-    return v, w, x.grad
-
-
-@scenario
-def view_of_view_in_place(L: Any) -> Any:
-    x = leaf(L, 2, 2, 3)
-    y = x * 1
-    y[1].t()[0:2].mul_(L.tensor([[2.0], [3.0]], dtype=L.float64))
-    y.sum().backward()
-    return y, x.grad
-
-
-@scenario
-def constant_base_becomes_differentiable(L: Any) -> Any:
-    x = leaf(L, 2)
-    y = L.zeros(4, dtype=L.float64)
-    v = y[::2]
-    v.copy_(x * 4)
-    (y * y).sum().backward()
-    return y.requires_grad, y, x.grad
-
-
-@scenario
-def transposed_view_in_place(L: Any) -> Any:
-    x, w = leaf(L, 2, 3), leaf(L, 3, 2)
-    y = x * 1
-    y.t().mul_(w)
-    y.sum().backward()
-    return y, x.grad, w.grad
-
-
-@scenario
-def unsqueeze_in_place(L: Any) -> Any:
-    x = leaf(L, 3)
-    y = x * 1
-    y.unsqueeze_(0)
-    y.mul_(2)
-    y.sum().backward()
-    return y, x.grad
-
-
-@scenario
-def output_of_unbind_in_place(L: Any) -> Any:
-    a, _ = (leaf(L, 2, 3) * 1).unbind(0)
-    return a.mul_(2)
-
-
-@scenario
-def output_of_split_in_place(L: Any) -> Any:
-    a, _ = (leaf(L, 4) * 1).split(2)
-    return a.add_(1)
-
-
-@scenario
-def view_made_without_grad_mode_in_place(L: Any) -> Any:
-    y = leaf(L, 4) * 1
-    with L.no_grad():
-        v = y[:2]
-    return v.mul_(2)
-
-
-@scenario
-def expanded_in_place(L: Any) -> Any:
-    return (leaf(L, 1) * 1).expand(3).add_(1)
-
-
-@scenario
-def masked_writes(L: Any) -> Any:
-    x, value = leaf(L, 4), leaf(L, 2)
-    y = x * 1
-    y[x > 2] = value
-    y.masked_fill_(x < 2, 9.0)
-    (y * y).sum().backward()
-    return y, x.grad, value.grad
-
-
-@scenario
-def index_writes(L: Any) -> Any:
-    x, value = leaf(L, 4), leaf(L, 2)
-    y = x * 1
-    at = L.tensor([0, 2])
-    y.index_add_(0, at, value)
-    y.index_copy_(0, at, value * 2)
-    y.scatter_(0, at, value * 3)
-    y.index_fill_(0, L.tensor([3]), 1.0)
-    (y * y).sum().backward()
-    return y, x.grad, value.grad
-
-
-@scenario
-def copy_between_dtypes(L: Any) -> Any:
-    x = leaf(L, 3)
-    y = L.zeros(3, dtype=L.float32)
-    y.copy_(x)
-    (y * y).sum().backward()
-    return x.grad
-
-
-@scenario
-def fill_cuts_the_gradient(L: Any) -> Any:
-    x = leaf(L, 4)
-    y = x * 2
-    y[:2].fill_(7)
-    y.sum().backward()
-    return y, x.grad
-
-
-@scenario
-def second_derivative_through_in_place(L: Any) -> Any:
-    x = leaf(L, 3)
-    y = x.clone()
-    y[1:].pow_(3)
-    (g,) = L.autograd.grad(y.sum(), x, create_graph=True)
-    (h,) = L.autograd.grad(g.sum(), x)
-    return g, h
-
-
 # ---- passes backward ----
 
 
@@ -491,16 +282,9 @@ def inference_tensor_cannot_change_outside(L: Any) -> Any:
     return w.add_(1)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_in_place_outcome_is_torchs(name: str) -> None:
-    torch = pytest.importorskip("torch")
-    kind, expected = outcome(SCENARIOS[name], torch)
-    found, actual = outcome(SCENARIOS[name], tt)
-    assert (found, type(actual)) == (kind, type(expected)), actual
-    if kind == "value":
-        assert near(actual, expected), (actual, expected)
-    else:
-        assert actual == expected
+@pytest.mark.parametrize("program", SCENARIOS.values(), ids=SCENARIOS)
+def test_in_place_outcome_is_torchs(program: Any) -> None:
+    check_scenario(program)
 
 
 def test_error_names_the_versions() -> None:

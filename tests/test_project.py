@@ -149,12 +149,7 @@ LARGE: dict[str, str] = {
     "tinytorch/_core/executor.pxd": "what every op calls kernels with",
     "tinytorch/_core/tensor.pxd": "what every op makes tensors with",
     "tests/op_specs.py": "the one table of all rows, formulas beside it",
-    "tests/test_inplace_autograd.py": "one list of small programs, read in order",
-    "tests/test_rnn.py": "layers, cells, packed forms share networks and comparisons",
     "tests/test_distributions.py": "one table of distributions, read by every test",
-    "tinytorch/functional/linear_algebra.py": "torch.linalg beside the older names",
-    "tinytorch/nn/modules/pooling.py": "one short class for each pooling",
-    "tests/test_nn_module.py": "one pair of classes over both libraries",
     "tinytorch/nn/modules/module.py": "the protocol of one class",
     "tests/test_memory.py": "leaks, cycles, depth and failing allocations share loops",
 }

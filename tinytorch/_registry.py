@@ -116,6 +116,7 @@ FAMILIES = (
     "tinytorch._core.ops.embedding",
     "tinytorch.functional.embedding",
     "tinytorch.functional.ctc",
+    "tinytorch.functional.matrix_norms",
     "tinytorch.functional.linear_algebra",
     "tinytorch.functional.low_rank",
     "tinytorch.functional.products",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tinytorch
 from tinytorch._later import later
+from tinytorch._typing import Any
 
 __all__ = ["fftfreq", "fftshift", "ifftshift", "rfftfreq"]
 

@@ -7,11 +7,11 @@ the profile counts them, so they hold for any code, not for known layers only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
 
 import tinytorch
 from tinytorch._core.executor import Profile
 from tinytorch._core.tensor import Tensor
+from tinytorch._typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tinytorch.nn.modules.module import Module

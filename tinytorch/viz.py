@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from tinytorch._core.tensor import Tensor
+from tinytorch._typing import Any
 
 __all__ = ["Dot", "label", "make_dot", "render"]
 

@@ -22,7 +22,7 @@ cdef class Tensor:
     cdef int64_t* sizes        # dims, or the heap beyond INLINE_DIMS
     cdef int64_t* strides      # in elements
     cdef int64_t count         # number of elements
-    cdef int64_t[16] dims
+    cdef int64_t[12] dims      # 2 * INLINE_DIMS
     cdef uint8_t rank          # number of dimensions
     cdef uint8_t code          # dtype
     cdef uint8_t flags

@@ -25,7 +25,7 @@ cdef enum:             # categories of promotion, weakest first
 
 cdef enum:
     MAX_DIMS = 64
-    INLINE_DIMS = 8
+    INLINE_DIMS = 6
 
 cdef extern from "kernel.h" nogil:
     const int* itemsize "tt_itemsize"      # bytes by dtype

@@ -22,7 +22,8 @@ from tinytorch._core.ops.views import (
     unsqueeze,
 )
 from tinytorch._core.tensor import Tensor
-from tinytorch._core.types import bfloat16, dtype, float16, promote_types
+from tinytorch._core.types import bfloat16, float16, promote_types
+from tinytorch.functional.dtype_words import type_word
 
 __all__ = ["bilinear", "cdist", "cosine_similarity", "pairwise_distance", "pdist"]
 METHODS: list[str] = []
@@ -57,25 +58,6 @@ def cosine_similarity(
         )
     x1, x2 = broadcast_tensors(x1.to(common), x2.to(common))
     return sum(mul(_unit(x1, dim, eps), _unit(x2, dim, eps)), dim)
-
-
-_type_words = {
-    "float32": "Float",
-    "float64": "Double",
-    "float16": "Half",
-    "bfloat16": "BFloat16",
-    "int64": "Long",
-    "int32": "Int",
-    "int16": "Short",
-    "int8": "Char",
-    "uint8": "Byte",
-    "bool": "Bool",
-}
-
-
-def type_word(of: dtype) -> str:
-    """Return the word that messages have for a dtype."""
-    return _type_words[str(of).rpartition(".")[2]]
 
 
 def _unit(x: Tensor, dim: int, eps: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""What `tinytorch.linalg` has beyond single kernels: norms, powers, chains, tensors."""
+"""What `tinytorch.linalg` has beyond single kernels: powers, chains, tensors."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import math
 from collections.abc import Sequence
 
 from tinytorch._core.ops.creation import eye
-from tinytorch._core.ops.extremum import amax, amin
 from tinytorch._core.ops.join import cat
-from tinytorch._core.ops.linalg import inv, inv_ex, solve
+from tinytorch._core.ops.linalg import inv, solve
 from tinytorch._core.ops.lines import delivered
 from tinytorch._core.ops.matmul import dot, matmul
-from tinytorch._core.ops.norms import vector_norm
 from tinytorch._core.ops.select import where
-from tinytorch._core.ops.spectral import svdvals
 from tinytorch._core.ops.strided import diagonal as diagonal_of
 from tinytorch._core.tensor import Tensor
 from tinytorch._typing import Any, NoReturn
+from tinytorch.functional.dtype_words import type_word
+from tinytorch.functional.matrix_checks import check_floats, check_square, wrapped
 
 __all__ = ["matrix_exp", "matrix_power"]
 METHODS = __all__
 LINALG = [
-    "cond",
     "cross",
     "diagonal",
     "eig",
@@ -31,202 +29,13 @@ LINALG = [
     "ldl_solve",
     "matmul",
     "matrix_exp",
-    "matrix_norm",
     "matrix_power",
     "multi_dot",
-    "norm",
     "tensorinv",
     "tensorsolve",
     "vander",
     "vecdot",
 ]
-
-Order = float | str | None
-
-
-# ---- checks ----
-
-_WORDS = {
-    "float32": "Float",
-    "float64": "Double",
-    "float16": "Half",
-    "bfloat16": "BFloat16",
-    "int64": "Long",
-    "int32": "Int",
-    "int16": "Short",
-    "int8": "Char",
-    "uint8": "Byte",
-    "bool": "Bool",
-}
-
-
-def word_of(dtype: Any) -> str:
-    """Return how messages name a dtype: "Float"."""
-    return _WORDS[str(dtype).rpartition(".")[2]]
-
-
-def _check_matrix(A: Tensor, op: str) -> None:
-    if A.ndim < 2:
-        raise RuntimeError(f"{op}: The input tensor A must have at least 2 dimensions.")
-
-
-def _check_square(A: Tensor, op: str) -> None:
-    _check_matrix(A, op)
-    if A.shape[-1] != A.shape[-2]:
-        raise RuntimeError(
-            f"{op}: A must be batches of square matrices, but they are "
-            f"{A.shape[-2]} by {A.shape[-1]} matrices"
-        )
-
-
-def _check_floats(A: Tensor, op: str) -> None:
-    if not A.is_floating_point():
-        raise RuntimeError(
-            f"{op}: Expected a floating point or complex tensor as input. Got "
-            f"{word_of(A.dtype)}"
-        )
-
-
-# ---- norms ----
-
-
-def matrix_norm(
-    A: Tensor,
-    ord: float | str = "fro",
-    dim: Sequence[int] = (-2, -1),
-    keepdim: bool = False,
-    *,
-    dtype: Any = None,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Return a norm of each matrix.
-
-    Args:
-        ord: "fro"; "nuc", the sum of singular values; 2 or -2, the largest or smallest;
-            1, -1, inf or -inf, the largest or smallest sum of magnitudes of a column
-            (1) or row (inf).
-    """
-    op = "linalg.matrix_norm"
-    _check_matrix(A, op)
-    if len(dim) != 2:
-        given = " ".join(str(d) for d in dim)
-        raise RuntimeError(f"{op}: dim must be a 2-tuple. Got {given}")
-    row, column = (_wrap(d, A.ndim) for d in dim)
-    if row == column:
-        raise RuntimeError(f"{op}: dims must be different. Got ({dim[0]}, {dim[1]})")
-    _check_floats(A, op)
-    if dtype is not None:
-        A = _widened(A, dtype, op)
-    if ord == "fro":
-        return delivered(vector_norm(A, 2, tuple(dim), keepdim), out)
-    if ord not in ("nuc", 2, -2, 1, -1, math.inf, -math.inf):
-        raise RuntimeError(f"{op}: Order {ord} not supported.")
-    if A.dtype.itemsize < 4 and ord in (2, -2, "nuc"):
-        raise RuntimeError(
-            f"{op}: Low precision dtypes not supported. Got {word_of(A.dtype)}"
-        )
-    return delivered(_norm_along(A, ord, row, column, keepdim), out)
-
-
-def _norm_along(
-    A: Tensor, ord: float | str, row: int, column: int, keepdim: bool
-) -> Tensor:
-    if isinstance(ord, str) or abs(ord) == 2:
-        values = svdvals(A.movedim((row, column), (-2, -1)))
-        y = values.sum(-1) if isinstance(ord, str) else _extreme(values, -1, ord > 0)
-        for d in sorted((row, column)) if keepdim else ():
-            y = y.unsqueeze(d)
-        return y
-    inner, outer = (row, column) if abs(ord) == 1 else (column, row)
-    y = _extreme(A.abs().sum(inner, keepdim=True), outer, ord > 0, True)
-    return y if keepdim else y.squeeze((row, column))
-
-
-def _extreme(x: Tensor, dim: int, most: bool, keepdim: bool = False) -> Tensor:
-    """Return the largest, or 0 if there is none, or the smallest along dim."""
-    if most and x.shape[dim] == 0:
-        return x.sum(dim, keepdim=keepdim)
-    return (amax if most else amin)(x, dim, keepdim=keepdim)
-
-
-def _wrap(dim: int, rank: int) -> int:
-    if not -rank <= dim < rank:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of "
-            f"[{-rank}, {rank - 1}], but got {dim})"
-        )
-    return dim % rank
-
-
-def _widened(A: Tensor, dtype: Any, op: str) -> Tensor:
-    if not dtype.is_floating_point:
-        raise RuntimeError(
-            f"{op}: dtype should be floating point or complex, but got {word_of(dtype)}"
-        )
-    if dtype.itemsize < A.dtype.itemsize:
-        raise RuntimeError(
-            f"{op}: the dtype of the input ({word_of(A.dtype)}) should be convertible "
-            f"without narrowing to the specified dtype ({word_of(dtype)})"
-        )
-    return A.to(dtype)
-
-
-def norm(
-    A: Tensor,
-    ord: Order = None,
-    dim: int | Sequence[int] | None = None,
-    keepdim: bool = False,
-    *,
-    out: Tensor | None = None,
-    dtype: Any = None,
-) -> Tensor:
-    """Return `vector_norm` or `matrix_norm`, by how many dimensions are given.
-
-    Example:
-        >>> norm(tensor([3.0, -4.0])).item()
-        5.0
-    """
-    dims = [dim] if isinstance(dim, int) else None if dim is None else list(dim)
-    if dims is not None and len(dims) not in (1, 2):
-        raise RuntimeError(
-            f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {dims}"
-        )
-    if ord is None:
-        return vector_norm(A, 2, dim, keepdim, dtype=dtype, out=out)
-    if dims is None and A.ndim not in (1, 2):
-        raise RuntimeError(
-            "linalg.norm: If dim is not specified but ord is, the input must be 1D or "
-            f"2D. Got {A.ndim}D."
-        )
-    if isinstance(ord, str) or len(dims or A.shape) == 2:
-        where_ = dims if dims is not None else [0, 1]
-        return matrix_norm(A, ord, where_, keepdim, dtype=dtype, out=out)
-    return vector_norm(A, ord, dim, keepdim, dtype=dtype, out=out)
-
-
-def cond(A: Tensor, p: Order = None, *, out: Tensor | None = None) -> Tensor:
-    """Return the condition number: norm(A) norm(inverse of A), inf if A is singular."""
-    if A.ndim < 2:
-        raise RuntimeError(
-            "linalg.cond: The input tensor must have at least 2 dimensions."
-        )
-    if p not in (None, 2, -2, 1, -1, math.inf, -math.inf, "fro", "nuc"):
-        raise RuntimeError(f"linalg.cond got an invalid norm type: {p}")
-    if A.numel() == 0:
-        return delivered(A.new_zeros(A.shape[:-2]), out)
-    if p is None or p in (2, -2):
-        s = svdvals(A)
-        first, last = s.select(-1, 0), s.select(-1, -1)
-        y = last / first if p == -2 else first / last
-        return delivered(y, out)
-    _check_square(A, f"linalg.cond(ord={p})")
-    if p == "nuc":  # the inverse of a singular matrix has no singular values
-        s = svdvals(A)
-        return delivered(s.sum(-1) * s.reciprocal().sum(-1), out)
-    inverse, info = inv_ex(A)
-    y = matrix_norm(A, p) * matrix_norm(inverse, p)
-    return delivered(where(info == 0, y, math.inf), out)
-
 
 # ---- powers and the exponential ----
 
@@ -238,7 +47,7 @@ def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
             "linalg_matrix_power(): argument 'n' (position 2) must be int, not "
             f"{type(n).__name__}"
         )
-    _check_square(input, "linalg.matrix_power")
+    check_square(input, "linalg.matrix_power")
     if n == 0:
         one = eye(input.shape[-1], dtype=input.dtype, device=input.device)
         # zeros made of the input, so that it stays part of the graph
@@ -272,8 +81,8 @@ def matrix_exp(input: Tensor) -> Tensor:
     Large matrices are halved until the approximation is exact to rounding, each as
     often as it needs, and the result squared as often.
     """
-    _check_floats(input, "linalg.matrix_exp")
-    _check_square(input, "linalg.matrix_exp")
+    check_floats(input, "linalg.matrix_exp")
+    check_square(input, "linalg.matrix_exp")
     if input.numel() == 0:
         return input.clone()
     if input.dtype.itemsize < 4:
@@ -317,11 +126,11 @@ def _pade(A: Tensor, degree: int) -> Tensor:
 
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """Return the products of vectors along a dimension, summed; others broadcast."""
-    _check_floats(x, "linalg.vecdot")
+    check_floats(x, "linalg.vecdot")
     if x.dtype != y.dtype:
         raise RuntimeError(
             "linalg.vecdot: Expected x and y to have the same dtype, but found x of "
-            f"type {word_of(x.dtype)} and y of type {word_of(y.dtype)} instead"
+            f"type {type_word(x.dtype)} and y of type {type_word(y.dtype)} instead"
         )
     if x.ndim == 1 and y.ndim == 1:
         return dot(x, y, out=out)
@@ -337,7 +146,7 @@ def cross(
         raise RuntimeError(
             "linalg.cross: inputs must have the same number of dimensions."
         )
-    d = _wrap(dim, input.ndim)
+    d = wrapped(dim, input.ndim)
     if input.shape[d] != 3 or other.shape[d] != 3:
         raise RuntimeError(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got "
@@ -345,10 +154,10 @@ def cross(
         )
     if input.dtype != other.dtype:
         raise RuntimeError(
-            f"expected scalar type {word_of(input.dtype)} but found "
-            f"{word_of(other.dtype)}"
+            f"expected scalar type {type_word(input.dtype)} but found "
+            f"{type_word(other.dtype)}"
         )
-    if word_of(input.dtype) == "Bool":
+    if type_word(input.dtype) == "Bool":
         raise NotImplementedError("\"cross\" not implemented for 'Bool'")
     y = input.roll(-1, d) * other.roll(1, d) - input.roll(1, d) * other.roll(-1, d)
     return delivered(y, out)
@@ -394,8 +203,8 @@ def _check_chain(chain: list[Tensor]) -> None:
         if x.dtype != chain[0].dtype:
             raise RuntimeError(
                 "multi_dot(): all tensors must have be the same dtype but tensor 0 is "
-                f"{word_of(chain[0].dtype).lower()} and tensor {k} "
-                f"{word_of(x.dtype).lower()}"
+                f"{type_word(chain[0].dtype).lower()} and tensor {k} "
+                f"{type_word(x.dtype).lower()}"
             )
 
 
@@ -471,10 +280,10 @@ def tensorsolve(
 
 def vander(x: Tensor, N: int | None = None) -> Tensor:
     """Return the powers 0 ... N - 1 of each element, along a new last dimension."""
-    if word_of(x.dtype) in ("Half", "BFloat16", "Bool"):
+    if type_word(x.dtype) in ("Half", "BFloat16", "Bool"):
         raise RuntimeError(
             "linalg.vander supports floating point, complex, and integer tensors, but "
-            f"got {word_of(x.dtype)}"
+            f"got {type_word(x.dtype)}"
         )
     if N is None and x.ndim == 0 or N is not None and N <= 1:
         raise RuntimeError("N must be greater than 1.")

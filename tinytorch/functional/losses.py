@@ -28,7 +28,8 @@ from tinytorch._core.ops.select import clamp_min, where
 from tinytorch._core.ops.views import flatten, reshape, unsqueeze
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import int64
-from tinytorch.functional.distance import pairwise_distance, type_word
+from tinytorch.functional.distance import pairwise_distance
+from tinytorch.functional.dtype_words import type_word
 
 FUNCTIONAL = [
     "binary_cross_entropy_with_logits",
@@ -63,6 +64,12 @@ def _named(
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return reduction
+
+
+def _check_name(reduction: str) -> None:
+    """Raise, in the words of the losses that PyTorch writes in Python."""
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not valid")
 
 
 def _reduced(loss: Tensor, reduction: str) -> Tensor:
@@ -159,8 +166,7 @@ def gaussian_nll_loss(
             var = unsqueeze(var, -1)
         elif not _differ_once(input, var):
             raise ValueError("var is of incorrect size")
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not valid")
+    _check_name(reduction)
     var = var.clone()
     with no_grad():
         var.clamp_(min=eps)
@@ -356,8 +362,7 @@ def multilabel_soft_margin_loss(
     if weight is not None:
         loss = mul(loss, weight)
     loss = div(sum(loss, -1), input.shape[-1])
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not valid")
+    _check_name(reduction)
     return _reduced(loss, reduction)
 
 

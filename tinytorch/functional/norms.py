@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tinytorch._core.ops.norms import vector_norm
 from tinytorch._core.tensor import Tensor
 from tinytorch._typing import Any
-from tinytorch.functional.linear_algebra import matrix_norm
+from tinytorch.functional.matrix_norms import matrix_norm
 
 __all__ = ["norm"]
 METHODS = ["norm"]

@@ -22,6 +22,8 @@ from tinytorch._core.return_types import named_result
 from tinytorch._core.tensor import Tensor
 from tinytorch._typing import Any
 from tinytorch.functional import linear_algebra as linalg
+from tinytorch.functional.dtype_words import type_word
+from tinytorch.functional.matrix_checks import wrapped
 
 __all__ = [
     "chain_matmul",
@@ -83,7 +85,7 @@ def trace(input: Tensor, *, out: Tensor | None = None) -> Tensor:
         raise RuntimeError(
             f"trace: expected a matrix, but got tensor with dim {input.ndim}"
         )
-    if linalg.word_of(input.dtype) == "Bool":
+    if type_word(input.dtype) == "Bool":
         raise NotImplementedError("\"trace\" not implemented for 'Bool'")
     return delivered(input.diagonal().sum(), out)
 
@@ -119,7 +121,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
     if a.dtype != b.dtype:
         raise RuntimeError("both inputs should have same dtype")
     for i, k in zip(left, right, strict=True):
-        n, m = a.shape[linalg._wrap(i, a.ndim)], b.shape[linalg._wrap(k, b.ndim)]
+        n, m = a.shape[wrapped(i, a.ndim)], b.shape[wrapped(k, b.ndim)]
         if n == 1:
             b = b.sum(k, keepdim=True, dtype=b.dtype)
         elif m == 1:

@@ -16,6 +16,7 @@ from tinytorch._core.ops.sort import sort
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import bool_, float32, float64, int64
 from tinytorch._typing import Any
+from tinytorch.functional.dtype_words import type_word
 
 __all__ = [
     "corrcoef",
@@ -57,7 +58,7 @@ def nanmean(
     if not input.is_floating_point():
         raise RuntimeError(
             "nanmean(): expected input to have floating point or complex dtype but got "
-            f"{_word(input)}"
+            f"{type_word(input.dtype)}"
         )
     count = input.isnan().logical_not().sum(dim, keepdim)
     return delivered(input.nansum(dim, keepdim, dtype=dtype) / count, out)
@@ -315,7 +316,7 @@ def _weights(
     if weights.is_floating_point() != floating or weights.dtype == bool_:
         raise RuntimeError(
             f"cov(): expected {name} to have {kind} dtype but got {name} "
-            f"with {_word(weights)} dtype"
+            f"with {type_word(weights.dtype)} dtype"
         )
     if weights.numel() != x.shape[1]:
         raise RuntimeError(
@@ -383,22 +384,3 @@ def isin(
     places = searchsorted(known, x.detach())
     found = known[places.clamp(max=known.shape[0] - 1)] == x.detach()
     return delivered(found.logical_not() if invert else found, out)
-
-
-_WORDS = {
-    "float32": "Float",
-    "float64": "Double",
-    "float16": "Half",
-    "bfloat16": "BFloat16",
-    "int64": "Long",
-    "int32": "Int",
-    "int16": "Short",
-    "int8": "Char",
-    "uint8": "Byte",
-    "bool": "Bool",
-}
-
-
-def _word(x: Tensor) -> str:
-    """Return the name of x's dtype as PyTorch's messages have it."""
-    return _WORDS[x.dtype.name]

@@ -1,0 +1,84 @@
+"""Small programs over a library, whose outcomes are to be PyTorch's.
+
+Both libraries run a scenario: the results must be equal, or both must raise the same
+exception with the same words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import tinytorch as tt
+
+__all__ = ["check_scenario", "leaf", "scenarios"]
+
+Scenario = Callable[[Any], Any]
+# What must be in both messages, because programs and people look for it.
+WORDS = re.compile(
+    "modified by an inplace operation|a view of a leaf|a leaf Variable that requires"
+    "|second time|does not require grad|implicitly created only|output of a function"
+    "|no_grad|[Ii]nference|support automatic differentiation|detach views in-place"
+    "|floating point|refers to a single memory location|not have been used|Mismatch in"
+)
+
+
+def scenarios() -> tuple[dict[str, Scenario], Callable[[Scenario], Scenario]]:
+    """Return an empty list of programs, and the decorator that adds one."""
+    found: dict[str, Scenario] = {}
+
+    def add(program: Scenario) -> Scenario:
+        found[program.__name__] = program
+        return program
+
+    return found, add
+
+
+def leaf(L: Any, *shape: int) -> Any:
+    """Return a leaf with the values 1, 2, 3, ..."""
+    size = 1
+    for n in shape:
+        size *= n
+    values = [float(i + 1) for i in range(size)]
+    x = L.tensor(values, dtype=L.float64).reshape(shape)
+    return x.clone().requires_grad_()
+
+
+def outcome(program: Scenario, library: Any) -> tuple[str, Any]:
+    """Return ("value", numbers) or (exception's name, the words in it)."""
+    try:
+        result = program(library)
+    except (RuntimeError, TypeError, ValueError) as error:
+        words = WORDS.search(str(error))
+        return type(error).__name__, words.group() if words else None
+    return "value", plain(result)
+
+
+def plain(value: Any) -> Any:
+    """Return tensors inside containers as lists."""
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def near(actual: Any, expected: Any) -> bool:
+    """Compare nested lists; numbers within a few ulp of float64."""
+    if isinstance(expected, list):
+        same = isinstance(actual, list) and len(actual) == len(expected)
+        return same and all(map(near, actual, expected))
+    return bool(actual == (expected if expected is None else pytest.approx(expected)))
+
+
+def check_scenario(program: Scenario) -> None:
+    """Run a program over both libraries and compare."""
+    torch = pytest.importorskip("torch")
+    kind, expected = outcome(program, torch)
+    found, actual = outcome(program, tt)
+    assert (found, type(actual)) == (kind, type(expected)), actual
+    if kind == "value":
+        assert near(actual, expected), (actual, expected)
+    else:
+        assert actual == expected
