@@ -59,10 +59,6 @@ OPTIONAL_C_FLAGS = [
     # GCC clears a small struct on x86 by `rep stos`, which takes 30 cycles to start;
     # every new tensor is cleared (8 % of a small op).
     "-mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign",
-    # Inline as at -O2: more of it makes the code around the kernels larger, not faster.
-    "--param=early-inlining-insns=6",
-    "--param=max-inline-insns-auto=15",
-    "--param=inline-min-speedup=30",
 ]
 if STRIP:  # what only a debugger or a profiler reads
     OPTIONAL_C_FLAGS += ["-fno-asynchronous-unwind-tables"]
