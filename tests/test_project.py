@@ -138,7 +138,6 @@ TEST_LIMIT = 400
 
 # Over the guidance, each with its reason.
 LARGE: dict[str, str] = {
-    "tinytorch/_core/ops/arithmetic.pyx": "each operator: tensor, number, in place",
     "tinytorch/_core/tensor.pyx": "one extension type and what allocates it",
     "tinytorch/_core/autograd.pyx": "Node and the recording that ops call inline",
     "tinytorch/_core/engine.pyx": "one backward pass, its queue and its errors",

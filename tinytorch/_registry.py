@@ -17,7 +17,9 @@ from tinytorch.subclass import install
 
 # In order of import: compiled families, then compositions of their ops.
 FAMILIES = (
-    "tinytorch._core.ops.arithmetic",
+    "tinytorch._core.ops.addition",
+    "tinytorch._core.ops.multiplication",
+    "tinytorch._core.ops.division",
     "tinytorch._core.ops.pointwise",
     "tinytorch._core.ops.compare",
     "tinytorch._core.ops.bits",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from tinytorch._core.ops.arithmetic import add, mul
+from tinytorch._core.ops.addition import add
 from tinytorch._core.ops.attention import _attention, _plain_attention
 from tinytorch._core.ops.creation import ones
 from tinytorch._core.ops.mask import masked_fill
 from tinytorch._core.ops.matmul import matmul
+from tinytorch._core.ops.multiplication import mul
 from tinytorch._core.ops.softmax import softmax
 from tinytorch._core.ops.views import (
     broadcast_to,

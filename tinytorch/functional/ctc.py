@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TypeAlias
 
-from tinytorch._core.ops.arithmetic import div
 from tinytorch._core.ops.compare import eq
 from tinytorch._core.ops.ctc import _ctc_losses
 from tinytorch._core.ops.data import tensor
+from tinytorch._core.ops.division import div
 from tinytorch._core.ops.reduce import mean, sum
 from tinytorch._core.ops.select import clamp_min, where
 from tinytorch._core.ops.views import contiguous, squeeze, unsqueeze

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from tinytorch._core.modes import no_grad
+from tinytorch._core.ops.addition import add, sub
 from tinytorch._core.ops.along import index_select
-from tinytorch._core.ops.arithmetic import add, div, mul, sub
 from tinytorch._core.ops.compare import gt
 from tinytorch._core.ops.creation import triu_indices
+from tinytorch._core.ops.division import div
 from tinytorch._core.ops.matmul import matmul
+from tinytorch._core.ops.multiplication import mul
 from tinytorch._core.ops.norms import vector_norm
 from tinytorch._core.ops.pointwise import sqrt
 from tinytorch._core.ops.reduce import sum

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from tinytorch._core.executor import is_capturing
 from tinytorch._core.modes import no_grad
 from tinytorch._core.ops.activation import logsigmoid
+from tinytorch._core.ops.addition import add, rsub, sub
 from tinytorch._core.ops.along import index_select
-from tinytorch._core.ops.arithmetic import add, div, mul, neg, rsub, sub
 from tinytorch._core.ops.binary import minimum
 from tinytorch._core.ops.compare import eq, ge, le, lt, ne
 from tinytorch._core.ops.creation import full_like, zeros
+from tinytorch._core.ops.division import div
 from tinytorch._core.ops.fold import any
 from tinytorch._core.ops.gather import gather, scatter
 from tinytorch._core.ops.loss import _bce_with_logits
+from tinytorch._core.ops.multiplication import mul, neg
 from tinytorch._core.ops.pointwise import exp, log, sqrt
 from tinytorch._core.ops.power import pow
 from tinytorch._core.ops.ranges import arange

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 
-from tinytorch._core.ops.arithmetic import add, mul
+from tinytorch._core.ops.addition import add
 from tinytorch._core.ops.creation import zeros, zeros_like
 from tinytorch._core.ops.gemm import linear
 from tinytorch._core.ops.join import cat
 from tinytorch._core.ops.mask import masked_fill
 from tinytorch._core.ops.matmul import bmm
+from tinytorch._core.ops.multiplication import mul
 from tinytorch._core.ops.pad import pad
 from tinytorch._core.ops.reduce import mean
 from tinytorch._core.ops.softmax import softmax

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tinytorch._core.ops.arithmetic import add, div, mul
+from tinytorch._core.ops.addition import add
 from tinytorch._core.ops.batch_norm import (
     batch_norm as _batch_norm,
 )
 from tinytorch._core.ops.batch_norm import (
     group_norm as _group_norm,
 )
+from tinytorch._core.ops.division import div
+from tinytorch._core.ops.multiplication import mul
 from tinytorch._core.ops.norms import vector_norm
 from tinytorch._core.ops.pad import pad
 from tinytorch._core.ops.pool import avg_pool2d, avg_pool3d

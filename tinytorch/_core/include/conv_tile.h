@@ -18,8 +18,8 @@ typedef struct {
 } ConvVector;
 
 /* Per type: T, K(name), VL lanes of 32 bytes, MASK an integer as wide as T. */
-#define TT_CONV_FILE "conv_tile.h"
-#include "conv_types.h"
+#define TT_FILE "conv_tile.h"
+#include "each_vector.h"
 #endif
 #else
 

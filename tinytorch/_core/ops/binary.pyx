@@ -13,13 +13,14 @@ from tinytorch._core.executor cimport (
     Kernel, Scalar, View, pointwise, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport (
     c_add, c_add_number, c_div, c_div_number, c_mul, c_mul_number, c_neg, c_square,
-    c_sub, linked)
+    c_sub)
 from tinytorch._core.ops.compare cimport (
     c_eq, c_eq_number, c_ge, c_isnan, c_le, c_logical_and, c_logical_not,
     c_le_number, c_logical_or, c_lt, c_ne, c_ne_number)
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, PROMOTE_FLOAT, as_tensor, binary, code_with_tensor, deliver, ternary,
     unary)
+from tinytorch._core.ops.operands cimport linked
 from tinytorch._core.ops.pointwise cimport (
     NO_BOOLS, NO_INTEGERS, ONLY_FLOATS, Loops, c_exp2, c_log, c_log1p, c_sigmoid,
     describe_twins, refuse_dtype, save_input, zeros_like)

@@ -5,9 +5,10 @@ from tinytorch._core.autograd cimport (
     save, saved, send, wants)
 from tinytorch._core.executor cimport Kernel, Scalar, pointwise, register_kernel
 from tinytorch._core.ops.arithmetic cimport (
-    c_div, c_mul, c_mul_number, c_neg, c_rsub_number, c_square, c_sub, linked)
+    c_div, c_mul, c_mul_number, c_neg, c_rsub_number, c_square, c_sub)
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, Number, as_number, binary, code_with_tensor, deliver, ternary)
+from tinytorch._core.ops.operands cimport linked
 from tinytorch._core.ops.pointwise cimport (
     Loops, describe_twins, refuse_dtype, save_input)
 from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor

@@ -5,10 +5,11 @@ from libc.stdint cimport int64_t
 from tinytorch._core.autograd cimport (
     Node, grad_mode, needs_grad2, new_node, save, saved, send, wants)
 from tinytorch._core.executor cimport Kernel, pointwise, register_kernel
-from tinytorch._core.ops.arithmetic cimport c_mul, c_rsub_number, linked
+from tinytorch._core.ops.arithmetic cimport c_mul, c_rsub_number
 from tinytorch._core.ops.compare cimport c_gt_number, c_logical_not
 from tinytorch._core.ops.elementwise cimport PROMOTE, binary, deliver, ternary
 from tinytorch._core.ops.join cimport c_narrow
+from tinytorch._core.ops.operands cimport linked
 from tinytorch._core.ops.pointwise cimport Loops, c_sigmoid, refuse_dtype
 from tinytorch._core.ops.select cimport c_where, c_where_number
 from tinytorch._core.ops.shape cimport c_reshape, dtype_word, read_dim

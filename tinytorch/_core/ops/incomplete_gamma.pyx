@@ -3,9 +3,9 @@
 from tinytorch._core.autograd cimport (
     Node, needs_grad2, new_node, save, saved, send, wants)
 from tinytorch._core.executor cimport Kernel, pointwise, register_kernel
-from tinytorch._core.ops.arithmetic cimport (
-    c_add_number, c_mul, c_neg, c_sub, linked)
+from tinytorch._core.ops.arithmetic cimport c_add_number, c_mul, c_neg, c_sub
 from tinytorch._core.ops.elementwise cimport PROMOTE, binary, deliver, take_result
+from tinytorch._core.ops.operands cimport linked
 from tinytorch._core.ops.pointwise cimport Loops, c_exp, c_log
 from tinytorch._core.ops.shape cimport dtype_word
 from tinytorch._core.tensor cimport Tensor

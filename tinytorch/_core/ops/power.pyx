@@ -6,12 +6,12 @@ from tinytorch._core.autograd cimport (
     Node, check_inplace, grad_mode, needs_grad, needs_grad2, new_node, save_output,
     saved, send, wants)
 from tinytorch._core.executor cimport Kernel, pointwise, register_kernel
-from tinytorch._core.ops.arithmetic cimport (
-    c_add_number, c_mul, c_mul_number, linked, operate, operate_into)
+from tinytorch._core.ops.arithmetic cimport c_add_number, c_mul, c_mul_number
 from tinytorch._core.ops.compare cimport (
     c_eq_number, c_ge_number, c_logical_and, c_logical_not, c_ne_number, narrow)
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, Number, binary, code_with_number, deliver, number_of_float, unary)
+from tinytorch._core.ops.operands cimport linked, operate, operate_into
 from tinytorch._core.ops.pointwise cimport (
     Loops, c_log, refuse_dtype, save_input, zeros_like)
 from tinytorch._core.ops.select cimport c_where_number, cast

@@ -4,9 +4,10 @@ from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport M_PI
 
 from tinytorch._core.autograd cimport Node, needs_grad, new_node, send
-from tinytorch._core.ops.arithmetic cimport c_mul, linked
+from tinytorch._core.ops.arithmetic cimport c_mul
 from tinytorch._core.ops.compare cimport c_isfinite, c_isnan, c_lt_number
 from tinytorch._core.ops.elementwise cimport PROMOTE, Number, deliver, number_of_float
+from tinytorch._core.ops.operands cimport linked
 from tinytorch._core.ops.pointwise cimport (
     INPUT, NO_BOOLS, NOTHING, ONLY_FLOATS, Loops, Op, apply, define, describe_twins,
     flat, result, zeros_like)

@@ -7,9 +7,10 @@ from tinytorch._core.autograd cimport (
     Node, needs_grad, new_node, save, saved, send, wants)
 from tinytorch._core.executor cimport Kernel, pointwise, register_kernel
 from tinytorch._core.ops.arithmetic cimport (
-    c_add, c_add_number, c_div, c_mul, c_mul_number, c_neg, c_square, linked)
+    c_add, c_add_number, c_div, c_mul, c_mul_number, c_neg, c_square)
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE_FLOAT, Number, as_number, binary, deliver, number_of_float, take_result)
+from tinytorch._core.ops.operands cimport linked
 from tinytorch._core.ops.pointwise cimport (
     INPUT, NO_HALVES, OUTPUT, Loops, Op, apply, c_exp, c_log, define, describe_twins,
     result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from tinytorch._core.ops.arithmetic import add
+from tinytorch._core.ops.addition import add
 from tinytorch._core.tensor import Tensor
 from tinytorch.functional.multi_head_attention import added_mask
 from tinytorch.nn import functional as F
