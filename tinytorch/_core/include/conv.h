@@ -130,17 +130,17 @@ static void conv_phase(Conv *c, const ConvSteps *s, const int64_t *phase,
     conv_note_taps(c);
 }
 
-#define TT_CONV_FILE "conv_source.h"
-#include "conv_types.h"
-#define TT_CONV_FILE "conv_wide_apply.h"
-#include "conv_types.h"
+#define TT_FILE "conv_source.h"
+#include "each_vector.h"
+#define TT_FILE "conv_wide_apply.h"
+#include "each_vector.h"
 #include "conv_winograd_apply.h"
-#define TT_CONV_FILE "conv_apply.h"
-#include "conv_types.h"
-#define TT_CONV_FILE "conv_wide_weight.h"
-#include "conv_types.h"
-#define TT_CONV_FILE "conv_weight.h"
-#include "conv_types.h"
+#define TT_FILE "conv_apply.h"
+#include "each_vector.h"
+#define TT_FILE "conv_wide_weight.h"
+#include "each_vector.h"
+#define TT_FILE "conv_weight.h"
+#include "each_vector.h"
 
 #define CONV_DRIVER(name)                                                              \
     static int name##_driver(const KernelCall *call) {                                 \

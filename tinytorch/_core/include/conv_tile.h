@@ -32,8 +32,8 @@ static void conv_lines(const Conv *c, int64_t z, int64_t r, int *begin, int *end
 }
 
 /* Per type: T, K(name), VL lanes of 32 bytes, MASK an integer as wide as T. */
-#define TT_CONV_FILE "conv_tile.h"
-#include "conv_types.h"
+#define TT_FILE "conv_tile.h"
+#include "each_vector.h"
 #endif
 #else
 

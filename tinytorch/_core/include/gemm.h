@@ -19,32 +19,8 @@ TT_INLINE int64_t tt_depth(int64_t k) {
     return (k + passes - 1) / passes;
 }
 
-/* Per type: T, K(name), VL lanes of 32 bytes, MASK an integer as wide as T. */
-#define T float
-#define VL 8
-#define MASK int32_t
-#define K(name) name##_f32
-#include "gemm.h"
-#undef T
-#undef VL
-#undef MASK
-#undef K
-
-#define T double
-#define VL 4
-#define MASK int64_t
-#define K(name) name##_f64
-#include "gemm.h"
-#undef T
-#undef K
-
-#define T uint64_t /* integers wrap around; unsigned, so that this is defined */
-#define K(name) name##_i64
-#include "gemm.h"
-#undef T
-#undef VL
-#undef MASK
-#undef K
+#define TT_FILE "gemm.h"
+#include "each_vector.h"
 #endif
 #else
 

@@ -4,7 +4,7 @@ from tinytorch._core.autograd cimport check_inplace
 from tinytorch._core.executor cimport Kernel, pointwise, register_kernel
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, Number, binary, code_with_number, code_with_tensor, deliver, unary)
-from tinytorch._core.ops.operands cimport OfNumber, OfTensors, operate, operate_into
+from tinytorch._core.ops.operands cimport call, call_into, operate, operate_into
 from tinytorch._core.ops.pointwise cimport Loops, describe_twins, refuse_dtype
 from tinytorch._core.tensor cimport Tensor, operators
 from tinytorch._core.types cimport BOOL, is_float
@@ -90,52 +90,30 @@ cdef Tensor rshift_number(Tensor x, const Number* n, bint swapped, Tensor into):
     return bits(RSHIFT, x, None, n, swapped, into)
 
 
-cdef object combined(str name, object a, object b, OfTensors tensors, OfNumber number,
-                     object out):
-    """The function of a bitwise operator; either operand may be the number."""
-    cdef object y
-    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
-        raise TypeError(f"{name}(): one of the operands must be a Tensor")
-    y = operate(a, b, tensors, number)
-    if y is NotImplemented:
-        raise TypeError(f"{name}(): expected Tensor or Number, got {type(a).__name__} "
-                        f"and {type(b).__name__}")
-    return deliver(<Tensor>y, out)
-
-
-cdef object combined_into(str name, object x, object b, OfTensors tensors,
-                          OfNumber number):
-    cdef object y = operate_into(x, b, tensors, number)
-    if y is NotImplemented:
-        raise TypeError(f"{name}(): expected Tensor or Number, got {type(b).__name__}")
-    return y
-
-
 def bitwise_and(input, other, *, out=None):
     """Return the common bits of integers or truth values."""
-    return combined("bitwise_and", input, other, and_tensors, and_number, out)
+    return call("bitwise_and", input, other, and_tensors, and_number, out)
 
 
 def bitwise_or(input, other, *, out=None):
     """Return the bits that either operand has."""
-    return combined("bitwise_or", input, other, or_tensors, or_number, out)
+    return call("bitwise_or", input, other, or_tensors, or_number, out)
 
 
 def bitwise_xor(input, other, *, out=None):
     """Return the bits that exactly one operand has."""
-    return combined("bitwise_xor", input, other, xor_tensors, xor_number, out)
+    return call("bitwise_xor", input, other, xor_tensors, xor_number, out)
 
 
 def bitwise_left_shift(input, other, *, out=None):
     """Return integers with their bits moved up by `other` places."""
-    return combined("bitwise_left_shift", input, other, lshift_tensors, lshift_number,
-                    out)
+    return call("bitwise_left_shift", input, other, lshift_tensors, lshift_number, out)
 
 
 def bitwise_right_shift(input, other, *, out=None):
     """Return integers with their bits moved down by `other` places, sign kept."""
-    return combined("bitwise_right_shift", input, other, rshift_tensors, rshift_number,
-                    out)
+    return call("bitwise_right_shift", input, other, rshift_tensors, rshift_number,
+                out)
 
 
 def bitwise_not(Tensor input not None, *, out=None):
@@ -144,25 +122,24 @@ def bitwise_not(Tensor input not None, *, out=None):
 
 
 def bitwise_and_(Tensor self not None, other):
-    return combined_into("bitwise_and_", self, other, and_tensors, and_number)
+    return call_into("bitwise_and_", self, other, and_tensors, and_number)
 
 
 def bitwise_or_(Tensor self not None, other):
-    return combined_into("bitwise_or_", self, other, or_tensors, or_number)
+    return call_into("bitwise_or_", self, other, or_tensors, or_number)
 
 
 def bitwise_xor_(Tensor self not None, other):
-    return combined_into("bitwise_xor_", self, other, xor_tensors, xor_number)
+    return call_into("bitwise_xor_", self, other, xor_tensors, xor_number)
 
 
 def bitwise_left_shift_(Tensor self not None, other):
-    return combined_into("bitwise_left_shift_", self, other, lshift_tensors,
-                         lshift_number)
+    return call_into("bitwise_left_shift_", self, other, lshift_tensors, lshift_number)
 
 
 def bitwise_right_shift_(Tensor self not None, other):
-    return combined_into("bitwise_right_shift_", self, other, rshift_tensors,
-                         rshift_number)
+    return call_into("bitwise_right_shift_", self, other, rshift_tensors,
+                     rshift_number)
 
 
 def bitwise_not_(Tensor self not None): return inverted(self, self)

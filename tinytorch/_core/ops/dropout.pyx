@@ -36,45 +36,82 @@ cdef extern from "random.h" nogil:
                      int64_t n, const Scalar* s)
 
 
-# ---- kernels ----
+# ---- kernels: a block of draws, and what they make of a block of x ----
 
-cdef int dropout_driver(const KernelCall* call) noexcept nogil:
-    """operands: y, the mask, x, all contiguous; scalars: the generator, 1 - p"""
+ctypedef void (*Block)(const KernelCall* call, int dtype, char* y, char* noise,
+                       const char* x, int64_t n) noexcept nogil
+
+
+cdef int in_blocks(const KernelCall* call, Block block) noexcept nogil:
+    """operands: y, the noise, x, all contiguous; the first scalar: the generator"""
     cdef const View* y = &call.operand[0]
     cdef int64_t i = 0, n, size = itemsize[y.dtype]
-    cdef char* mask
     while i < y.numel:
         n = min(<int64_t>TT_RANDOM_BLOCK, y.numel - i)
-        mask = call.operand[1].data + i * size
-        fill(<Rng*>call.scalar[0].i, DRAW_BERNOULLI, y.dtype, mask, n,
-             <const RngScalar*>(call.scalar + 1))
-        dropout_block(y.dtype, y.data + i * size, mask, call.operand[2].data + i * size,
-                      n, call.scalar[1].f)
+        block(call, y.dtype, y.data + i * size, call.operand[1].data + i * size,
+              call.operand[2].data + i * size, n)
         i += n
     return TT_OK
 
 
-cdef int rrelu_driver(const KernelCall* call) noexcept nogil:
-    """operands: y, the noise, x, all contiguous; scalars: the generator, the bounds"""
-    cdef const View* y = &call.operand[0]
-    cdef int64_t i = 0, n, size = itemsize[y.dtype]
-    cdef const char* x
+cdef void drop(const KernelCall* call, int dtype, char* y, char* mask, const char* x,
+               int64_t n) noexcept nogil:
+    """further scalars: 1 - p"""
+    fill(<Rng*>call.scalar[0].i, DRAW_BERNOULLI, dtype, mask, n,
+         <const RngScalar*>(call.scalar + 1))
+    dropout_block(dtype, y, mask, x, n, call.scalar[1].f)
+
+
+cdef void rectify(const KernelCall* call, int dtype, char* y, char* noise,
+                  const char* x, int64_t n) noexcept nogil:
+    """further scalars: the bounds"""
     cdef double[TT_RANDOM_BLOCK] u
     cdef RngScalar[2] unit
     unit[0].f = 0
     unit[1].f = 1
-    while i < y.numel:
-        n = min(<int64_t>TT_RANDOM_BLOCK, y.numel - i)
-        x = call.operand[2].data + i * size
-        fill(<Rng*>call.scalar[0].i, DRAW_UNIFORM, F64, u, rrelu_draws(y.dtype, x, n),
-             unit)
-        rrelu_block(y.dtype, y.data + i * size, call.operand[1].data + i * size, x, u,
-                    n, call.scalar + 1)
-        i += n
-    return TT_OK
+    fill(<Rng*>call.scalar[0].i, DRAW_UNIFORM, F64, u, rrelu_draws(dtype, x, n), unit)
+    rrelu_block(dtype, y, noise, x, u, n, call.scalar + 1)
+
+
+cdef int dropout_driver(const KernelCall* call) noexcept nogil:
+    return in_blocks(call, drop)
+
+
+cdef int rrelu_driver(const KernelCall* call) noexcept nogil:
+    return in_blocks(call, rectify)
+
 
 cdef Kernel* DROPOUT = register_kernel("dropout", <Driver>dropout_driver, NULL, 0, 2)
 cdef Kernel* RRELU = register_kernel("rrelu", <Driver>rrelu_driver, NULL, 0, 1)
+
+
+cdef Node recorded(const char* title, Tensor x):
+    """The node of y = noise x; the noise is saved once it is drawn."""
+    cdef Node node = None
+    if needs_grad(x):
+        node = new_node(noise_backward, title)
+        link(node, 0, x)
+    return node
+
+
+cdef int noise_backward(Node node, Tensor gy) except -1:
+    """dx = noise dy"""
+    send(node, 0, c_mul(gy, saved(node, 0)))
+    return 0
+
+
+cdef int launch(const Kernel* kernel, Tensor y, Tensor noise, Tensor x, Generator g,
+                double first, double second, int numbers) except -1:
+    cdef View[3] v
+    cdef Scalar[3] s
+    view_of(&v[0], y)
+    view_of(&v[1], noise)
+    view_of(&v[2], x)
+    s[0].i = <int64_t><uintptr_t>&g.rng
+    s[1].f = first
+    s[2].f = second
+    run(kernel, v, 3, 2, s, 1 + numbers, 0, x.storage.device)
+    return 0
 
 
 # ---- dropout ----
@@ -96,10 +133,8 @@ cdef int check_dtype(Tensor x) except -1:
 
 cdef Tensor masked(Tensor x, double p, Tensor into):
     """x with a fresh mask, in one kernel where x is contiguous."""
-    cdef View[3] v
-    cdef Scalar[2] s
     cdef Tensor y, mask
-    cdef Node node = None
+    cdef Node node
     cdef Generator g = source(None)
     check_dtype(x)
     if not is_contiguous(x) or into is not None:
@@ -109,25 +144,12 @@ cdef Tensor masked(Tensor x, double p, Tensor into):
         return c_mul(x, mask) if into is None else into.mul_(mask)
     y = empty_like(x)
     mask = empty_like(x)
-    if needs_grad(x):
-        node = new_node(dropout_backward, b"MulBackward0")
-        link(node, 0, x)
-    view_of(&v[0], y)
-    view_of(&v[1], mask)
-    view_of(&v[2], x)
-    s[0].i = <int64_t><uintptr_t>&g.rng
-    s[1].f = 1 - p
-    run(DROPOUT, v, 3, 2, s, 2, 0, x.storage.device)
+    node = recorded(b"MulBackward0", x)
+    launch(DROPOUT, y, mask, x, g, 1 - p, 0, 1)
     if node is not None:
         save(node, 0, mask)
         attach(y, node)
     return y
-
-
-cdef int dropout_backward(Node node, Tensor gy) except -1:
-    """dx = m dy"""
-    send(node, 0, c_mul(gy, saved(node, 0)))
-    return 0
 
 
 cdef Tensor feature_noise(Tensor x):
@@ -229,25 +251,15 @@ def native_dropout(Tensor input not None, p, train):
 cdef Tensor rectified(Tensor x, double lower, double upper, Tensor into,
                       object generator):
     """x above zero, x times a slope of [lower, upper) below, each slope drawn."""
-    cdef View[3] v
-    cdef Scalar[3] s
     cdef Tensor source_x = contiguous(x), y, noise
-    cdef Node node = None
+    cdef Node node
     cdef Generator g = source(generator)
     if into is not None:
         check_inplace(into)
     y = empty_like(source_x)
     noise = empty_like(source_x)
-    if needs_grad(x):
-        node = new_node(rrelu_backward, b"RreluWithNoiseBackward0")
-        link(node, 0, x)
-    view_of(&v[0], y)
-    view_of(&v[1], noise)
-    view_of(&v[2], source_x)
-    s[0].i = <int64_t><uintptr_t>&g.rng
-    s[1].f = lower
-    s[2].f = upper
-    run(RRELU, v, 3, 2, s, 3, 0, x.storage.device)
+    node = recorded(b"RreluWithNoiseBackward0", x)
+    launch(RRELU, y, noise, source_x, g, lower, upper, 2)
     if into is not None:
         copy_into(into, y)
         y = into
@@ -258,12 +270,6 @@ cdef Tensor rectified(Tensor x, double lower, double upper, Tensor into,
         else:
             rebase(y, node)
     return y
-
-
-cdef int rrelu_backward(Node node, Tensor gy) except -1:
-    """dx = noise dy"""
-    send(node, 0, c_mul(gy, saved(node, 0)))
-    return 0
 
 
 cdef object randomised(Tensor x, object lower, object upper, bint training,

@@ -1,10 +1,10 @@
-/* Includes TT_CONV_FILE for each type that convolutions calculate in: T, K(name), VL
-   lanes of 32 bytes, MASK an integer as wide as T. */
+/* Includes TT_FILE for each type that matrix products and convolutions calculate in: T,
+   K(name), VL lanes of 32 bytes, MASK an integer as wide as T.  No include guard. */
 #define T float
 #define VL 8
 #define MASK int32_t
 #define K(name) name##_f32
-#include TT_CONV_FILE
+#include TT_FILE
 #undef T
 #undef VL
 #undef MASK
@@ -14,15 +14,15 @@
 #define VL 4
 #define MASK int64_t
 #define K(name) name##_f64
-#include TT_CONV_FILE
+#include TT_FILE
 #undef T
 #undef K
 
 #define T uint64_t /* integers wrap around; unsigned, so that this is defined */
 #define K(name) name##_i64
-#include TT_CONV_FILE
+#include TT_FILE
 #undef T
 #undef VL
 #undef MASK
 #undef K
-#undef TT_CONV_FILE
+#undef TT_FILE
