@@ -173,8 +173,8 @@ static int conv_points_of(const Conv *c, const ConvBox *box, int64_t images,
     return cut;
 }
 
-#define TT_CONV_FILE "conv_wide.h"
-#include "conv_types.h"
+#define TT_FILE "conv_wide.h"
+#include "each_vector.h"
 #endif
 #else
 
