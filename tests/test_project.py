@@ -27,7 +27,7 @@ LAYERS = (
     "types blas return_types",
     "tensor rng lapack",
     "executor graph elements binding",
-    "hooks attributes",
+    "hooks attributes fields",
     "gradients inplace",
     "autograd captures",
     "engine function modules",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import tinytorch._core.attributes  # noqa: F401  # it binds its members itself
+import tinytorch._core.fields  # noqa: F401  # so does it
 from tinytorch._core.binding import bind
 from tinytorch._core.engine import backward
 from tinytorch._core.graph import HookHandle

@@ -5,7 +5,7 @@ jump through `operators`, which the op modules fill when they are imported.
 """
 
 cimport cython
-from cpython.object cimport PyObject, PyTypeObject, inquiry, traverseproc
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -18,16 +18,6 @@ from tinytorch._core.types cimport (
 from tinytorch._core.types import Size
 
 cdef extern from "Python.h":
-    ctypedef struct PyGetSetDef:
-        const char* name
-        void* get
-        void* set
-        const char* doc
-        void* closure
-    object PyDescr_NewGetSet(PyTypeObject* cls, PyGetSetDef* definition)
-    object PyObject_GenericGetDict(object x, void* unused)
-    int PyObject_GenericSetDict(object x, object value, void* unused) except -1
-    void PyType_Modified(PyTypeObject* cls)
     void Py_CLEAR(PyObject* x)
 
 # What a tensor object shows until it is filled: no elements, but nothing to crash on.
@@ -240,51 +230,6 @@ cdef class Tensor:
     def __richcmp__(self, other, int op): return table.compare(self, other, op)
     def __getitem__(self, key): return table.getitem(self, key)
     def __setitem__(self, key, value): table.setitem(self, key, value)
-
-
-# ---- attributes that users hang on a tensor ----
-
-# They live in a dict that is made when the first one is set.  Cython's `__dict__` would
-# be made with every tensor, and a `__getattr__` would slow down every method call.
-
-ctypedef int (*Visit)(PyObject* x, void* argument) noexcept
-ctypedef int (*Traverse)(PyObject* x, Visit visit, void* argument) noexcept
-ctypedef int (*Clear)(PyObject* x) noexcept
-
-cdef Traverse traverse_rest = <Traverse>(<PyTypeObject*>Tensor).tp_traverse
-cdef Clear clear_rest = <Clear>(<PyTypeObject*>Tensor).tp_clear
-
-
-cdef int traverse(PyObject* x, Visit visit, void* argument) noexcept:
-    cdef PyObject* fields = (<Tensor>x).fields
-    cdef int stop = 0 if fields == NULL else visit(fields, argument)
-    return stop if stop else traverse_rest(x, visit, argument)
-
-
-cdef int clear(PyObject* x) noexcept:
-    Py_CLEAR((<Tensor>x).fields)
-    return clear_rest(x)
-
-
-cdef PyGetSetDef dict_of_fields
-memset(&dict_of_fields, 0, sizeof(dict_of_fields))
-dict_of_fields.name = b"__dict__"
-dict_of_fields.get = <void*>PyObject_GenericGetDict
-dict_of_fields.set = <void*>PyObject_GenericSetDict
-
-
-cdef int give_fields(PyTypeObject* cls) except -1:
-    """Do to the type what the `__dict__` of a class in Python does."""
-    cdef Tensor x = Tensor.__new__(Tensor)
-    cls.tp_dictoffset = <char*>&x.fields - <char*><PyObject*>x
-    cls.tp_traverse = <traverseproc>traverse
-    cls.tp_clear = <inquiry>clear
-    (<dict>cls.tp_dict)["__dict__"] = PyDescr_NewGetSet(cls, &dict_of_fields)
-    PyType_Modified(cls)
-    return 0
-
-
-give_fields(<PyTypeObject*>Tensor)
 
 
 # ---- making tensors ----
