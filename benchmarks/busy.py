@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 from benchmarks.harness import block, calls_per_block
-from benchmarks.training import step
+from benchmarks.training import training
 
 SPIN = "while True: pass"
 
@@ -31,7 +31,7 @@ def measure(name: str, threads: int, busy: int) -> tuple[float, float]:
     """Return seconds a step, quiet and beside `busy` spinning processes."""
     module = importlib.import_module(name)
     module.set_num_threads(threads)
-    run = step([784, 128, 10], 64, True)(module)
+    run = training([784, 128, 10], 64, True, "SGD")(module)
     calls = calls_per_block(run, 0.2)
     quiet = median_time(run, calls, 9)
     others = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(busy)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
 
 import pytest
 
@@ -33,6 +34,17 @@ repr(x.grad), x.tolist()
 print([name for name in sys.modules if name.partition(".")[0] == "numpy"])
 """
     assert run_output(code).strip() == "[]"
+
+
+def test_import_takes_no_name_outside_its_package() -> None:
+    """Cython's own modules apart; all others are the standard library's."""
+    code = "import sys; {}print(*sys.modules)"
+    bare = set(run_output(code.format("")).split())
+    loaded = set(run_output(code.format("import tinytorch; ")).split()) - bare
+    ours = {name for name in loaded if name.partition(".")[0] == "tinytorch"}
+    others = {name.partition(".")[0] for name in loaded - ours}
+    foreign = {name for name in others if not name.startswith(("cython_", "_cython_"))}
+    assert foreign <= sys.stdlib_module_names
 
 
 def test_import_brings_no_unexpected_module() -> None:

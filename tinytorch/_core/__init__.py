@@ -7,6 +7,7 @@ which exports one initialiser for each.
 
 import os
 import sys
+from importlib import import_module
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     ExtensionFileLoader,
@@ -37,3 +38,10 @@ class LibraryFinder:
 
 # The first finder: the others would search folders for each of a hundred modules.
 sys.meta_path.insert(0, LibraryFinder(__path__[0]))
+
+# What Cython's modules share registers itself under its last name too, which a module
+# of the user may have.
+_taken = "shared" in sys.modules
+_shared = import_module(f"{__name__}.shared")
+if not _taken and sys.modules.get("shared") is _shared:
+    del sys.modules["shared"]
