@@ -161,6 +161,15 @@ def test_states_of_optimizers(kind: str, options: dict[str, Any]) -> None:
         assert its.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
 
 
+def test_classes_are_in_the_modules_that_pickles_name() -> None:
+    elsewhere = {
+        name for name, theirs in vars(torch.nn).items()
+        if isinstance(theirs, type) and isinstance(getattr(tt.nn, name, None), type)
+        and theirs.__module__ != getattr(tt.nn, name).__module__.replace(
+            "tinytorch", "torch", 1)}
+    assert elsewhere == set()
+
+
 def test_whole_modules_in_both_directions() -> None:
     x = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
     for source, target in ((tt, torch), (torch, tt)):

@@ -251,5 +251,5 @@ class LPPool3d(_LPPoolNd):
 
 
 # A pickle names the module of a class: the one where PyTorch's readers look for it.
-for _name in __all__[:6]:
+for _name in __all__:
     globals()[_name].__module__ = __name__
