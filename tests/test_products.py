@@ -100,6 +100,18 @@ def test_linear_adds_the_bias_to_every_row(
     np.testing.assert_allclose(bias.grad.numpy(), gy.sum(0), **close)
 
 
+def test_linear_broadcasts_other_biases(rng: np.random.Generator) -> None:
+    x, w = rng.standard_normal((2, 3)), rng.standard_normal((4, 3))
+    linear = tt.nn.functional.linear
+    for shape in ((), (1,), (1, 4), (2, 4), (2, 1)):
+        b = rng.standard_normal(shape)
+        close(linear(tensor(x), tensor(w), tensor(b)), x @ w.T + b)
+    with pytest.raises(RuntimeError, match=r"The expanded size of the tensor \(4\)"):
+        linear(tensor(x), tensor(w), tensor(x[0]))
+    with pytest.raises(RuntimeError, match=r"output with shape \[4\] doesn't match"):
+        linear(tensor(x[0]), tensor(w), tensor(rng.standard_normal((2, 4))))
+
+
 @pytest.mark.parametrize(("beta", "alpha"), [(1, 1), (0.5, 2), (0, 1), (2, 0)])
 def test_added_products_scale_both_terms(
     rng: np.random.Generator, beta: float, alpha: float

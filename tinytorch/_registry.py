@@ -35,7 +35,7 @@ FAMILIES = (
     "tinytorch._core.ops.binary",
     "tinytorch._core.ops.activation",
     "tinytorch._core.ops.reduce",
-    "tinytorch._core.ops.gemm",
+    "tinytorch._core.ops.linear",
     "tinytorch._core.ops.softmax",
     "tinytorch._core.ops.views",
     "tinytorch._core.ops.strided",

@@ -15,10 +15,11 @@ cdef int gemm(
     double alpha, const void* a, int64_t lda, const void* b, int64_t ldb,
     double beta, void* c, int64_t ldc) noexcept nogil
 
-# c = op(a) op(b) + row, which is added to every row of the product.
-cdef int gemm_and_row(
+# c = op(a) op(b) + row, which is added to every row of the product and may be NULL.
+# With `rectify` (F32, F64) 0 takes the place of what is negative.
+cdef int gemm_layer(
     int dtype, bint ta, bint tb, int64_t m, int64_t n, int64_t k, const void* a,
-    int64_t lda, const void* b, int64_t ldb, const void* row, void* c,
+    int64_t lda, const void* b, int64_t ldb, const void* row, bint rectify, void* c,
     int64_t ldc) noexcept nogil
 
 # gemm for `batch` products; stride*: elements from one matrix to the next, 0 for an

@@ -23,19 +23,19 @@ cdef extern from "gemm.h" nogil:
         const float* a, int64_t ars, int64_t acs,
         const float* b, int64_t brs, int64_t bcs,
         float beta, const float* d, int64_t drs, int64_t dcs,
-        float* c, int64_t crs, int64_t ccs)
+        bint rectify, float* c, int64_t crs, int64_t ccs)
     void tt_gemm_f64(
         int64_t m, int64_t n, int64_t k, double alpha,
         const double* a, int64_t ars, int64_t acs,
         const double* b, int64_t brs, int64_t bcs,
         double beta, const double* d, int64_t drs, int64_t dcs,
-        double* c, int64_t crs, int64_t ccs)
+        bint rectify, double* c, int64_t crs, int64_t ccs)
     void tt_gemm_i64(
         int64_t m, int64_t n, int64_t k, uint64_t alpha,
         const uint64_t* a, int64_t ars, int64_t acs,
         const uint64_t* b, int64_t brs, int64_t bcs,
         uint64_t beta, const uint64_t* d, int64_t drs, int64_t dcs,
-        uint64_t* c, int64_t crs, int64_t ccs)
+        bint rectify, uint64_t* c, int64_t crs, int64_t ccs)
 
 cdef extern from "gemm_packed.h" nogil:
     bint tt_own_is_fast()
@@ -47,22 +47,24 @@ cdef extern from "gemm_packed.h" nogil:
     void tt_packed_f32(
         int64_t m, int64_t n, int64_t k, float alpha,
         const float* a, int64_t ars, int64_t acs, const float* panels,
-        float beta, const float* d, int64_t drs, float* c, int64_t crs, float* copy)
+        float beta, const float* d, int64_t drs, bint rectify,
+        float* c, int64_t crs, float* copy)
     void tt_pack_panels_f64(
         double* to, int64_t begin, int64_t end, int64_t k,
         const double* b, int64_t brs, int64_t bcs)
     void tt_packed_f64(
         int64_t m, int64_t n, int64_t k, double alpha,
         const double* a, int64_t ars, int64_t acs, const double* panels,
-        double beta, const double* d, int64_t drs, double* c, int64_t crs, double* copy)
+        double beta, const double* d, int64_t drs, bint rectify,
+        double* c, int64_t crs, double* copy)
     void tt_pack_panels_i64(
         uint64_t* to, int64_t begin, int64_t end, int64_t k,
         const uint64_t* b, int64_t brs, int64_t bcs)
     void tt_packed_i64(
         int64_t m, int64_t n, int64_t k, uint64_t alpha,
         const uint64_t* a, int64_t ars, int64_t acs, const uint64_t* panels,
-        uint64_t beta, const uint64_t* d, int64_t drs, uint64_t* c, int64_t crs,
-        uint64_t* copy)
+        uint64_t beta, const uint64_t* d, int64_t drs, bint rectify,
+        uint64_t* c, int64_t crs, uint64_t* copy)
 
 # ---- OpenBLAS ----
 
@@ -113,6 +115,7 @@ cdef struct Product:
     bint ta, tb
     int64_t batch, m, n, k
     double alpha, beta
+    bint rectify                             # 0 for what is negative
     const char* a
     const char* b
     const char* d                            # the term: c itself, or a row
@@ -170,17 +173,17 @@ cdef void multiply_direct(const Product* p) noexcept nogil:
         tt_gemm_f32(
             p.m, p.n, p.k, <float>p.alpha, <const float*>p.a, p.ars, p.acs,
             <const float*>p.b, p.brs, p.bcs, <float>p.beta, <const float*>p.d, p.drs, 1,
-            <float*>p.c, p.crs, 1)
+            p.rectify, <float*>p.c, p.crs, 1)
     elif p.dtype == TT_F64:
         tt_gemm_f64(
             p.m, p.n, p.k, p.alpha, <const double*>p.a, p.ars, p.acs,
             <const double*>p.b, p.brs, p.bcs, p.beta, <const double*>p.d, p.drs, 1,
-            <double*>p.c, p.crs, 1)
+            p.rectify, <double*>p.c, p.crs, 1)
     else:
         tt_gemm_i64(
             p.m, p.n, p.k, <uint64_t><int64_t>p.alpha, <const uint64_t*>p.a, p.ars,
             p.acs, <const uint64_t*>p.b, p.brs, p.bcs, <uint64_t><int64_t>p.beta,
-            <const uint64_t*>p.d, p.drs, 1, <uint64_t*>p.c, p.crs, 1)
+            <const uint64_t*>p.d, p.drs, 1, False, <uint64_t*>p.c, p.crs, 1)
 
 
 cdef void direct_blocks(void* context, int64_t begin, int64_t end) noexcept nogil:
@@ -229,17 +232,18 @@ cdef void packed_blocks(void* context, int64_t begin, int64_t end) noexcept nogi
             tt_packed_f32(
                 q.m, q.n, q.k, <float>q.alpha, <const float*>q.a, q.ars, q.acs,
                 <const float*>panels, <float>q.beta, <const float*>q.d, q.drs,
-                <float*>q.c, q.crs, <float*>copy)
+                q.rectify, <float*>q.c, q.crs, <float*>copy)
         elif q.dtype == TT_F64:
             tt_packed_f64(
                 q.m, q.n, q.k, q.alpha, <const double*>q.a, q.ars, q.acs,
                 <const double*>panels, q.beta, <const double*>q.d, q.drs,
-                <double*>q.c, q.crs, <double*>copy)
+                q.rectify, <double*>q.c, q.crs, <double*>copy)
         else:
             tt_packed_i64(
                 q.m, q.n, q.k, <uint64_t><int64_t>q.alpha, <const uint64_t*>q.a, q.ars,
                 q.acs, <const uint64_t*>panels, <uint64_t><int64_t>q.beta,
-                <const uint64_t*>q.d, q.drs, <uint64_t*>q.c, q.crs, <uint64_t*>copy)
+                <const uint64_t*>q.d, q.drs, False, <uint64_t*>q.c, q.crs,
+                <uint64_t*>copy)
     free(copy)
 
 
@@ -264,6 +268,7 @@ cdef void multiply_packed(Product* p) noexcept nogil:
             q.a = p.a + t * p.acs * p.size
             q.b = p.b + (t * p.brs + j * p.bcs) * p.size
             q.c = p.c + j * p.size
+            q.rectify = p.rectify and t + q.k == p.k
             if t == 0:
                 q.beta, q.d, q.drs = p.beta, p.d + j * p.size, p.drs
             else:
@@ -308,6 +313,22 @@ cdef void multiply_blas(Product* p) noexcept nogil:
         edge *= 2
     parallel_for(
         blas_blocks, p, blocks(p, even(p.m, edge, 16), even(p.n, edge, 16)), 1)
+    if p.rectify:
+        rectify(p)
+
+
+cdef void rectify(Product* p) noexcept nogil:
+    """c where it is not negative, else 0."""
+    cdef int64_t i, j
+    cdef char* c
+    for i in range(p.m):
+        c = p.c + p.size * i * p.crs
+        for j in range(p.n):
+            if p.dtype == TT_F32:
+                if (<float*>c)[j] < 0:
+                    (<float*>c)[j] = 0
+            elif (<double*>c)[j] < 0:
+                (<double*>c)[j] = 0
 
 
 # ---- the choice ----
@@ -365,6 +386,8 @@ cdef void multiply_all(Product* p) noexcept nogil:
         return
     if p.k <= 0:
         scale(p)
+        if p.rectify:
+            rectify(p)
     elif p.batch == 1:
         multiply(p)
     else:  # few large ones are shared one by one
@@ -383,7 +406,7 @@ cdef bint fill(
         return False
     p.dtype, p.size, p.ta, p.tb = dtype, 4 if dtype == TT_F32 else 8, ta, tb
     p.batch, p.m, p.n, p.k = 1, m, n, k
-    p.alpha, p.beta = alpha, beta
+    p.alpha, p.beta, p.rectify = alpha, beta, False
     p.a, p.b, p.d, p.c = <const char*>a, <const char*>b, <const char*>c, <char*>c
     p.ars, p.acs = 1 if ta else lda, lda if ta else 1
     p.brs, p.bcs = 1 if tb else ldb, ldb if tb else 1
@@ -414,14 +437,16 @@ cdef int gemm(
         dtype, ta, tb, 1, m, n, k, alpha, a, lda, 0, b, ldb, 0, beta, c, ldc, 0)
 
 
-cdef int gemm_and_row(
+cdef int gemm_layer(
         int dtype, bint ta, bint tb, int64_t m, int64_t n, int64_t k, const void* a,
-        int64_t lda, const void* b, int64_t ldb, const void* row, void* c,
+        int64_t lda, const void* b, int64_t ldb, const void* row, bint rectify, void* c,
         int64_t ldc) noexcept nogil:
     cdef Product p
-    if not fill(&p, dtype, ta, tb, m, n, k, 1, a, lda, b, ldb, 1, c, ldc):
+    if not fill(&p, dtype, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, ldc):
         return -1
-    p.d, p.drs = <const char*>row, 0
+    if row != NULL:
+        p.beta, p.d, p.drs = 1, <const char*>row, 0
+    p.rectify = rectify
     multiply_all(&p)
     return 0
 

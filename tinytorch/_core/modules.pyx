@@ -64,17 +64,67 @@ cdef object forward_one(object self, object fields, object x):
     return PyObject_Vectorcall(forward, args, 2, NULL)
 
 
+# Layers that have one op for both: `first`'s weight and bias, then `second`.
+cdef object first_forward = None, second_forward = None, both = None, Weight = None
+
+
+def fuse(first, second, op, kind):
+    """Let call_in_turn replace a pair of modules whose forwards are these functions.
+
+    Args:
+        first: the forward of a module with `weight` and `bias`.
+        second: that of a module without parameters.
+        op: what is called instead of both, with the input, the weight and the bias.
+        kind: the class of weights; those of another may still wait for their shape.
+    """
+    global first_forward, second_forward, both, Weight
+    first_forward, second_forward, both, Weight = first, second, op, kind
+
+
+cdef dict bare_fields(object module):
+    """The attributes of a module whose call is that of its forward, else None."""
+    if watched or Py_TYPE(module).tp_call != <void*>call:
+        return None
+    fields = PyObject_GenericGetDict(module, NULL)
+    return None if PyDict_Contains(fields, "_hooked") else <dict>fields
+
+
+cdef bint is_forward(object module, dict fields, object forward):
+    return _PyType_Lookup(Py_TYPE(module), "forward") == <PyObject*>forward \
+        and not PyDict_Contains(fields, "forward")
+
+
+cdef bint may_fuse(dict fields, object x):
+    """Whether `both` means the same as the first module's forward and the second's."""
+    cdef PyObject* weight = PyDict_GetItem(fields, "weight")
+    cdef PyObject* bias = PyDict_GetItem(fields, "bias")
+    return (
+        type(x) is Tensor and weight != NULL and type(<object>weight) is Weight
+        and bias != NULL
+        and (type(<object>bias) is Weight or <object>bias is None)
+        and not PyDict_Contains(fields, "_activation"))
+
+
 def call_in_turn(modules, x):
     """Pass x through the modules: the body of nn.Sequential."""
-    cdef object fields
+    cdef dict fields, waiting = None   # attributes of `first`, whose successor decides
+    cdef object first = None
     for module in modules.values():
-        if Py_TYPE(module).tp_call == <void*>call:
-            fields = PyObject_GenericGetDict(module, NULL)
-            if not watched and not PyDict_Contains(fields, "_hooked"):
-                x = forward_one(module, fields, x)
+        fields = bare_fields(module)
+        if waiting is not None:
+            if fields is not None and is_forward(module, fields, second_forward):
+                x = both(x, waiting["weight"], waiting["bias"])
+                waiting = None
                 continue
-        x = module(x)
-    return x
+            x = forward_one(first, waiting, x)
+            waiting = None
+        if fields is None:
+            x = module(x)
+        elif is_forward(module, fields, first_forward) and may_fuse(fields, x):
+            first, waiting = module, fields
+        else:
+            x = forward_one(module, fields, x)
+    return x if waiting is None else forward_one(first, waiting, x)
 
 
 # A type with a slot and nothing else.  A class statement would also bring a `__new__`

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 
 from tinytorch._core.ops.cross_entropy import cross_entropy
-from tinytorch._core.ops.gemm import linear
 from tinytorch._core.ops.join import cat
+from tinytorch._core.ops.linear import linear
 from tinytorch._core.ops.views import reshape
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import bfloat16, float16, float32

@@ -7,8 +7,8 @@ import warnings
 
 from tinytorch._core.ops.addition import add
 from tinytorch._core.ops.creation import zeros, zeros_like
-from tinytorch._core.ops.gemm import linear
 from tinytorch._core.ops.join import cat
+from tinytorch._core.ops.linear import linear
 from tinytorch._core.ops.mask import masked_fill
 from tinytorch._core.ops.matmul import bmm
 from tinytorch._core.ops.multiplication import mul

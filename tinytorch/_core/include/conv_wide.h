@@ -9,6 +9,7 @@
 #ifndef TT_CONV_WIDE_H
 #define TT_CONV_WIDE_H
 #include "conv_tile.h"
+#include "vector_transpose.h"
 
 enum {
     CONV_ROWS = 20 << 10, /* bytes of rows that a sweep reads again and again: in L1 */
@@ -243,40 +244,6 @@ TT_KERNEL void K(conv_sweep)(int N, int64_t places, int64_t k, const T *x,
 #undef TILE
 }
 
-/* VL rows of VL elements, x_step apart, become columns. */
-TT_INLINE void K(conv_transpose)(T *y, int64_t y_step, const T *x, int64_t x_step) {
-#define S(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#define X(i) (*(const LANES *)(x + (i) * x_step))
-#define Y(i) (*(LANES *)(y + (i) * y_step))
-#if VL == 8
-    LANES u[8];
-    for (int h = 0; h < 8; h += 4) {
-        const LANES a = S(X(h), X(h + 1), 0, 8, 1, 9, 4, 12, 5, 13);
-        const LANES b = S(X(h), X(h + 1), 2, 10, 3, 11, 6, 14, 7, 15);
-        const LANES c = S(X(h + 2), X(h + 3), 0, 8, 1, 9, 4, 12, 5, 13);
-        const LANES d = S(X(h + 2), X(h + 3), 2, 10, 3, 11, 6, 14, 7, 15);
-        u[h] = S(a, c, 0, 1, 8, 9, 4, 5, 12, 13);
-        u[h + 1] = S(a, c, 2, 3, 10, 11, 6, 7, 14, 15);
-        u[h + 2] = S(b, d, 0, 1, 8, 9, 4, 5, 12, 13);
-        u[h + 3] = S(b, d, 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-    for (int i = 0; i < 4; i++) {
-        Y(i) = S(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        Y(i + 4) = S(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-#else
-    const LANES a = S(X(0), X(1), 0, 4, 2, 6), b = S(X(0), X(1), 1, 5, 3, 7);
-    const LANES c = S(X(2), X(3), 0, 4, 2, 6), d = S(X(2), X(3), 1, 5, 3, 7);
-    Y(0) = S(a, c, 0, 1, 4, 5);
-    Y(1) = S(b, d, 0, 1, 4, 5);
-    Y(2) = S(a, c, 2, 3, 6, 7);
-    Y(3) = S(b, d, 2, 3, 6, 7);
-#endif
-#undef S
-#undef X
-#undef Y
-}
-
 /* y[o * y_step + p * apart] = x[p * x_step + o] for p < n and o < many. */
 TT_KERNEL void K(conv_turn)(int64_t n, int64_t many, T *y, int64_t y_step,
                             int64_t apart, const T *x, int64_t x_step) {
@@ -290,8 +257,9 @@ TT_KERNEL void K(conv_turn)(int64_t n, int64_t many, T *y, int64_t y_step,
         const int64_t row = o <= many - VL ? o : many - VL;
         for (int64_t p = 0; p < n; p += VL) {
             const int64_t col = p <= n - VL ? p : n - VL;
-            K(conv_transpose)(y + row * y_step + col, y_step, x + col * x_step + row,
-                              x_step);
+            const T *rows[VL];
+            for (int64_t l = 0; l < VL; l++) rows[l] = x + (col + l) * x_step;
+            K(tt_transpose)(y + row * y_step + col, y_step, rows, row);
         }
     }
 }

@@ -1,4 +1,5 @@
-/* Matrix products without BLAS:  C = alpha A B + beta D  for operands of any strides.
+/* Matrix products without BLAS:  C = alpha A B + beta D  for operands of any strides,
+   with 0 for what is negative if `rectify` is set (not for integers).
    A[i,p] is a[i * ars + p * acs], B[p,j] is b[p * brs + j * bcs], C[i,j] is
    c[i * crs + j * ccs], D[i,j] is d[i * drs + j * dcs].  D may be C itself, or one row
    for all (drs == 0).  beta == 0 never reads D.
@@ -10,6 +11,7 @@
 #ifndef TT_GEMM_H
 #define TT_GEMM_H
 #include "kernel.h"
+#include "vector_transpose.h"
 
 #define TT_PANEL 256 /* most rows of B in one pass: a panel of 16 KiB stays in L1 */
 
@@ -41,35 +43,42 @@ typedef MASK BITS __attribute__((vector_size(32), aligned(sizeof(T)), may_alias)
 /* An element loop of a few turns: vectorising it would only add set-up. */
 #define TT_FEW __asm__ volatile("")
 
+/* NaN stays, as it is not less than 0. */
+TT_INLINE T K(tt_end)(T x, int rectify) { return rectify && x < 0 ? 0 : x; }
+#define RECTIFY(V, x) (x = (V)((__typeof__((x) < 0))(x) & ~((x) < 0)))
+
 /* Store the first columns of a tile's vector, 1..VL - 1 of them: four at once, if there
    are so many, the others one by one. */
-TT_INLINE void K(tt_store_few)(VEC x, T beta, const T *d, T *c, int64_t cols) {
+TT_INLINE void K(tt_store_few)(VEC x, T beta, const T *d, int rectify, T *c,
+                               int64_t cols) {
     const T *const row = (const T *)&x;
     int64_t j = 0;
     if (VL > 4 && cols >= 4) {
         FOUR four = LOW(x);
         if (beta != 0) four += beta * *(const FOUR *)d;
+        if (rectify) RECTIFY(FOUR, four);
         *(FOUR *)c = four;
         j = 4;
     }
     for (; j < cols; j++) {
-        c[j] = beta != 0 ? row[j] + beta * d[j] : row[j];
+        c[j] = K(tt_end)(beta != 0 ? row[j] + beta * d[j] : row[j], rectify);
         TT_FEW;
     }
 }
 
 /* Store the columns skip..skip + cols of a tile's row. */
 TT_INLINE void K(tt_store_part)(const int N, const VEC *sum, T beta, const T *d,
-                                int64_t dcs, T *c, int64_t ccs, int64_t skip,
-                                int64_t cols) {
+                                int64_t dcs, int rectify, T *c, int64_t ccs,
+                                int64_t skip, int64_t cols) {
     if (ccs == 1 && dcs == 1 && skip == 0) {
         for (int v = 0; v < N; v++, c += VL, d += VL, cols -= VL) {
             if (cols < VL) {
-                if (cols > 0) K(tt_store_few)(sum[v], beta, d, c, cols);
+                if (cols > 0) K(tt_store_few)(sum[v], beta, d, rectify, c, cols);
                 return;
             }
             VEC whole = sum[v];
             if (beta != 0) whole += beta * *(const VEC *)d;
+            if (rectify) RECTIFY(VEC, whole);
             *(VEC *)c = whole;
         }
         return;
@@ -77,7 +86,7 @@ TT_INLINE void K(tt_store_part)(const int N, const VEC *sum, T beta, const T *d,
     T row[8 * VL];
     for (int v = 0; v < N; v++) *(VEC *)(row + v * VL) = sum[v];
     for (int64_t j = skip; j < skip + cols; j++, c += ccs, d += dcs) {
-        *c = beta != 0 ? row[j] + beta * *d : row[j];
+        *c = K(tt_end)(beta != 0 ? row[j] + beta * *d : row[j], rectify);
         TT_FEW;
     }
 }
@@ -86,8 +95,8 @@ TT_INLINE void K(tt_store_part)(const int N, const VEC *sum, T beta, const T *d,
    R and N are constants at every call: the loops unroll, `sum` lives in registers. */
 TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T *a,
                           int64_t ars, int64_t acs, const T *b, int64_t brs, T beta,
-                          const T *d, int64_t drs, int64_t dcs, T *c, int64_t crs,
-                          int64_t ccs, int64_t skip, int64_t cols) {
+                          const T *d, int64_t drs, int64_t dcs, int rectify, T *c,
+                          int64_t crs, int64_t ccs, int64_t skip, int64_t cols) {
     VEC sum[8][8];
     for (int r = 0; r < R; r++)
         for (int v = 0; v < N; v++) sum[r][v] = (VEC){0};
@@ -106,14 +115,17 @@ TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T 
         for (int v = 0; v < N; v++) sum[r][v] *= alpha;
     if (ccs != 1 || dcs != 1 || cols != N * VL) {
         for (int r = 0; r < R; r++)
-            K(tt_store_part)(N, sum[r], beta, d + r * drs, dcs, c + r * crs, ccs, skip,
-                             cols);
+            K(tt_store_part)(N, sum[r], beta, d + r * drs, dcs, rectify, c + r * crs,
+                             ccs, skip, cols);
         return;
     }
     if (beta != 0)
         for (int r = 0; r < R; r++)
             for (int v = 0; v < N; v++)
                 sum[r][v] += beta * *(const VEC *)(d + r * drs + v * VL);
+    if (rectify)
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < N; v++) RECTIFY(VEC, sum[r][v]);
     for (int r = 0; r < R; r++)
         for (int v = 0; v < N; v++) *(VEC *)(c + r * crs + v * VL) = sum[r][v];
 }
@@ -123,13 +135,13 @@ TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T 
 #define TT_SWEEP(R, N)                                                                 \
     for (; m - i >= R; i += R)                                                         \
         K(tt_tile)(R, N, k, alpha, a + (i - i % 6) * strip + i % 6 * ars, ars, acs, b, \
-                   brs, beta, d + i * drs, drs, dcs, c + i * crs, crs, ccs, skip,      \
-                   cols)
+                   brs, beta, d + i * drs, drs, dcs, rectify, c + i * crs, crs, ccs,   \
+                   skip, cols)
 
 TT_KERNEL void K(tt_panel)(int vectors, int64_t m, int64_t k, T alpha, const T *a,
                            int64_t strip, int64_t ars, int64_t acs, const T *b,
                            int64_t brs, T beta, const T *d, int64_t drs, int64_t dcs,
-                           T *c, int64_t crs, int64_t ccs, int64_t skip,
+                           int rectify, T *c, int64_t crs, int64_t ccs, int64_t skip,
                            int64_t cols) {
     int64_t i = 0;
     if (vectors == 1) { /* enough rows to hide the latency of an addition */
@@ -150,38 +162,6 @@ TT_KERNEL void K(tt_panel)(int vectors, int64_t m, int64_t k, T alpha, const T *
     }
 }
 #undef TT_SWEEP
-
-/* VL columns of length VL, each contiguous, become VL rows, `stride` apart. */
-TT_INLINE void K(tt_transpose)(T *to, int64_t stride, const T *const *x, int64_t p) {
-#define X(j) (*(const VEC *)(x[j] + p))
-#define Y(i) (*(VEC *)(to + (i) * stride))
-#if VL == 8
-    VEC u[8];
-    for (int h = 0; h < 8; h += 4) {
-        const VEC a = S(X(h), X(h + 1), 0, 8, 1, 9, 4, 12, 5, 13);
-        const VEC b = S(X(h), X(h + 1), 2, 10, 3, 11, 6, 14, 7, 15);
-        const VEC c = S(X(h + 2), X(h + 3), 0, 8, 1, 9, 4, 12, 5, 13);
-        const VEC d = S(X(h + 2), X(h + 3), 2, 10, 3, 11, 6, 14, 7, 15);
-        u[h] = S(a, c, 0, 1, 8, 9, 4, 5, 12, 13);
-        u[h + 1] = S(a, c, 2, 3, 10, 11, 6, 7, 14, 15);
-        u[h + 2] = S(b, d, 0, 1, 8, 9, 4, 5, 12, 13);
-        u[h + 3] = S(b, d, 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-    for (int i = 0; i < 4; i++) {
-        Y(i) = S(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        Y(i + 4) = S(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-#else
-    const VEC a = S(X(0), X(1), 0, 4, 2, 6), b = S(X(0), X(1), 1, 5, 3, 7);
-    const VEC c = S(X(2), X(3), 0, 4, 2, 6), d = S(X(2), X(3), 1, 5, 3, 7);
-    Y(0) = S(a, c, 0, 1, 4, 5);
-    Y(1) = S(b, d, 0, 1, 4, 5);
-    Y(2) = S(a, c, 2, 3, 6, 7);
-    Y(3) = S(b, d, 2, 3, 6, 7);
-#endif
-#undef X
-#undef Y
-}
 
 /* Copy a panel of B into contiguous rows of `width` elements.  What stands beyond the
    columns `cols` is arbitrary: it fills lanes that are never stored. */
@@ -225,8 +205,8 @@ TT_INLINE int K(tt_width)(int64_t m, int64_t left, int packs) {
 
 static void K(tt_rows)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
                        int64_t ars, int64_t acs, const T *b, int64_t brs, int64_t bcs,
-                       T beta, const T *d, int64_t drs, int64_t dcs, T *c, int64_t crs,
-                       int64_t ccs) {
+                       T beta, const T *d, int64_t drs, int64_t dcs, int rectify, T *c,
+                       int64_t crs, int64_t ccs) {
     _Alignas(32) T packed[TT_PANEL * 2 * VL];
     const int packs = bcs != 1 || n < VL;
     const int64_t pass = tt_depth(k);
@@ -250,8 +230,8 @@ static void K(tt_rows)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
                 panel -= skip;
             }
             K(tt_panel)(vectors, m, depth, alpha, a + p * acs, ars, ars, acs, panel,
-                        prs, beta, d + j * dcs, drs, dcs, c + j * ccs, crs, ccs, skip,
-                        cols);
+                        prs, beta, d + j * dcs, drs, dcs, rectify && p + depth == k,
+                        c + j * ccs, crs, ccs, skip, cols);
             j += cols;
         }
     }
@@ -280,8 +260,8 @@ TT_INLINE void K(tt_lane_sums)(const VEC *x, T *sum) {
    those already counted masked out on both sides (0 * inf would be NaN). */
 TT_INLINE void K(tt_dot_tile)(const int R, const int N, int64_t k, T alpha, const T *a,
                               int64_t ars, const T *b, int64_t bcs, T beta, const T *d,
-                              int64_t drs, int64_t dcs, T *c, int64_t crs,
-                              int64_t ccs) {
+                              int64_t drs, int64_t dcs, int rectify, T *c,
+                              int64_t crs, int64_t ccs) {
     static const MASK masks[2 * VL] = {[VL ... 2 * VL - 1] = -1};
     VEC sum[2][4];
     int64_t p = 0;
@@ -307,20 +287,21 @@ TT_INLINE void K(tt_dot_tile)(const int R, const int N, int64_t k, T alpha, cons
         K(tt_lane_sums)(sum[r], total);
         for (int j = 0; j < N; j++) {
             const T term = beta == 0 ? 0 : beta * d[r * drs + j * dcs];
-            c[r * crs + j * ccs] = alpha * total[j] + term;
+            c[r * crs + j * ccs] = K(tt_end)(alpha * total[j] + term, rectify);
         }
     }
 }
 
 TT_KERNEL void K(tt_dots)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
                           int64_t ars, const T *b, int64_t bcs, T beta, const T *d,
-                          int64_t drs, int64_t dcs, T *c, int64_t crs, int64_t ccs) {
+                          int64_t drs, int64_t dcs, int rectify, T *c, int64_t crs,
+                          int64_t ccs) {
     int64_t i = 0, j;
 #define TT_SWEEP(R, N)                                                                 \
     for (; n - j >= N; j += N)                                                         \
         K(tt_dot_tile)(R, N, k, alpha, a + i * ars, ars, b + j * bcs, bcs, beta,       \
-                       d + i * drs + j * dcs, drs, dcs, c + i * crs + j * ccs, crs,    \
-                       ccs)
+                       d + i * drs + j * dcs, drs, dcs, rectify,                       \
+                       c + i * crs + j * ccs, crs, ccs)
     for (; m - i >= 2; i += 2) {
         j = 0;
         TT_SWEEP(2, 4);
@@ -338,8 +319,8 @@ TT_KERNEL void K(tt_dots)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
 
 static void K(tt_gemm)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
                        int64_t ars, int64_t acs, const T *b, int64_t brs, int64_t bcs,
-                       T beta, const T *d, int64_t drs, int64_t dcs, T *c, int64_t crs,
-                       int64_t ccs) {
+                       T beta, const T *d, int64_t drs, int64_t dcs, int rectify, T *c,
+                       int64_t crs, int64_t ccs) {
     T columns[2 * TT_PANEL];
     if (acs == 1 && n <= 2 && k >= VL && k <= TT_PANEL && brs != 1) {
         for (int64_t j = 0; j < n; j++) /* make B's columns contiguous */
@@ -350,16 +331,18 @@ static void K(tt_gemm)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
     }
     if (acs == 1 && brs == 1 && k >= VL && (m <= 4 || n <= 2)) {
         if (n < m)
-            K(tt_dots)(n, m, k, alpha, b, bcs, a, ars, beta, d, dcs, drs, c, ccs, crs);
+            K(tt_dots)(n, m, k, alpha, b, bcs, a, ars, beta, d, dcs, drs, rectify, c,
+                       ccs, crs);
         else
-            K(tt_dots)(m, n, k, alpha, a, ars, b, bcs, beta, d, drs, dcs, c, crs, ccs);
+            K(tt_dots)(m, n, k, alpha, a, ars, b, bcs, beta, d, drs, dcs, rectify, c,
+                       crs, ccs);
     } else if (ars == 1 && n < m && n < VL) {
         /* C' = B' A': vectors run along A's columns, which are contiguous. */
-        K(tt_rows)(n, m, k, alpha, b, bcs, brs, a, acs, ars, beta, d, dcs, drs, c, ccs,
-                   crs);
+        K(tt_rows)(n, m, k, alpha, b, bcs, brs, a, acs, ars, beta, d, dcs, drs, rectify,
+                   c, ccs, crs);
     } else {
-        K(tt_rows)(m, n, k, alpha, a, ars, acs, b, brs, bcs, beta, d, drs, dcs, c, crs,
-                   ccs);
+        K(tt_rows)(m, n, k, alpha, a, ars, acs, b, brs, bcs, beta, d, drs, dcs, rectify,
+                   c, crs, ccs);
     }
 }
 #undef VEC
@@ -368,4 +351,5 @@ static void K(tt_gemm)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
 #undef TT_FEW
 #undef S
 #undef LOW
+#undef RECTIFY
 #endif

@@ -114,7 +114,7 @@ TT_KERNEL void K(tt_pack_strips)(T *to, int64_t m, int64_t k, const T *a, int64_
    are far apart they are copied to `copy`: (m + 5) * TT_PANEL elements, or NULL. */
 static void K(tt_packed)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
                          int64_t ars, int64_t acs, const T *panels, T beta, const T *d,
-                         int64_t drs, T *c, int64_t crs, T *copy) {
+                         int64_t drs, int rectify, T *c, int64_t crs, T *copy) {
     const int64_t pass = tt_depth(k);
     const int far = copy && (ars > acs ? ars : acs) * sizeof(T) >= TT_PAGE;
     for (int64_t p = 0; p < k; p += pass, beta = 1, d = c, drs = crs) {
@@ -131,8 +131,9 @@ static void K(tt_packed)(int64_t m, int64_t n, int64_t k, T alpha, const T *a,
         }
         for (int64_t j = 0; j < n; j += 2 * VL)
             K(tt_panel)(2, m, depth, alpha, from, strip, xrs, xcs,
-                        panels + j * k + p * 2 * VL, 2 * VL, beta, d + j, drs, 1, c + j,
-                        crs, 1, 0, n - j < 2 * VL ? n - j : 2 * VL);
+                        panels + j * k + p * 2 * VL, 2 * VL, beta, d + j, drs, 1,
+                        rectify && p + depth == k, c + j, crs, 1, 0,
+                        n - j < 2 * VL ? n - j : 2 * VL);
     }
 }
 #undef VEC

@@ -1,4 +1,4 @@
-/* Sums of the rows of a matrix: the gradient of a bias. */
+/* What the gradient of a linear layer needs beside products. */
 #ifndef T
 #ifndef TT_LINEAR_H
 #define TT_LINEAR_H
@@ -57,7 +57,7 @@ TT_INLINE void K(sum_narrow)(const int COLS, T *y, const T *g, int64_t rows) {
     }
 }
 
-/* y[j] = sum of g[i, j] over i. */
+/* y[j] = sum of g[i, j] over i: the gradient of a bias. */
 TT_KERNEL void K(sum_rows)(T *y, const T *g, int64_t rows, int64_t cols) {
     int64_t j = 0;
     switch (cols) {
@@ -83,6 +83,12 @@ TT_KERNEL void K(sum_rows)(T *y, const T *g, int64_t rows, int64_t cols) {
     }
     if (j < cols) /* the last vector overlaps the one before */
         K(sum_columns)(1, y + cols - TT_LANES, g + cols - TT_LANES, rows, cols);
+}
+
+/* The gradient in front of relu, whose result is y. */
+TT_KERNEL void K(rectified_gradient)(T *restrict to, const T *gy, const T *y,
+                                    int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = y[i] <= 0 ? 0 : gy[i];
 }
 #undef VEC
 #undef TT_LANES

@@ -7,5 +7,3 @@ from tinytorch._core.tensor cimport Tensor
 # op(a) @ op(b) of two matrices, where ta and tb transpose.  Closed under
 # differentiation, so backward and double backward need nothing else.
 cdef Tensor c_mm(Tensor a, bint ta, Tensor b, bint tb)
-# x @ w.T + b over the last dimension; b may be None.
-cdef Tensor c_linear(Tensor x, Tensor w, Tensor b)

@@ -17,7 +17,8 @@ from tinytorch._core.executor cimport (
     tt_parallel_for)
 from tinytorch._core.ops.arithmetic cimport c_add
 from tinytorch._core.ops.bmm cimport multiply_views
-from tinytorch._core.ops.gemm cimport c_linear, c_mm
+from tinytorch._core.ops.gemm cimport c_mm
+from tinytorch._core.ops.linear cimport c_linear
 from tinytorch._core.ops.reduce cimport c_sum
 from tinytorch._core.ops.shape cimport (
     c_reshape, c_transpose, c_view_as, contiguous, dtype_word, zeros)

@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 
 from tinytorch._core.ops.activation cimport c_relu
 from tinytorch._core.ops.arithmetic cimport c_add, c_mul, c_sub
-from tinytorch._core.ops.gemm cimport c_linear
+from tinytorch._core.ops.linear cimport c_linear
 from tinytorch._core.ops.join cimport c_cat, c_narrow
 from tinytorch._core.ops.pointwise cimport c_sigmoid
 from tinytorch._core.ops.circular cimport c_tanh

@@ -5,10 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from tinytorch._core.modules import fuse
 from tinytorch._core.ops.creation import empty
+from tinytorch._core.ops.linear import linear_relu
 from tinytorch._core.tensor import Tensor
 from tinytorch.nn import functional as F
 from tinytorch.nn import init
+from tinytorch.nn.modules.linear import Linear
 from tinytorch.nn.modules.module import Module
 from tinytorch.nn.modules.multi_head_attention import MultiheadAttention
 from tinytorch.nn.modules.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
@@ -84,6 +87,10 @@ class ReLU(Module):
     def extra_repr(self) -> str:
         """Describe the layer in its repr."""
         return "inplace=True" if self.inplace else ""
+
+
+# In a Sequential the two are one call; nobody sees what is between them.
+fuse(Linear.forward, ReLU.forward, linear_relu, Parameter)
 
 
 class RReLU(Module):
