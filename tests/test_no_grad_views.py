@@ -384,3 +384,53 @@ DIFFERENT = {"inference_mode_view_of_normal_written": "names no_grad as the mode
 def test_view_and_grad_mode(name: str) -> None:
     same = outcome(SCENARIOS[name], tt) == outcome(SCENARIOS[name], torch)
     assert same == (name not in DIFFERENT), outcome(SCENARIOS[name], tt)
+
+
+# ---- what brings a history, written into a view that has none ----
+
+Write = Callable[[Any, Any, Any], Any]
+WRITES: dict[str, Write] = {
+    "addcmul_": lambda v, s, i: v.addcmul_(s.detach(), s),
+    "addcmul_first": lambda v, s, i: v.addcmul_(s, s.detach()),
+    "addcdiv_": lambda v, s, i: v.addcdiv_(s, s),
+    "lerp_": lambda v, s, i: v.lerp_(s, 0.5),
+    "lerp_weight": lambda v, s, i: v.lerp_(s.detach(), s),
+    "clamp_": lambda v, s, i: v.clamp_(s, s + 1),
+    "scatter_": lambda v, s, i: v.scatter_(0, i, s),
+    "scatter_add_": lambda v, s, i: v.scatter_add_(0, i, s),
+    "scatter_reduce_": lambda v, s, i: v.scatter_reduce_(0, i, s, "prod"),
+    "index_add_": lambda v, s, i: v.index_add_(0, i, s),
+    "index_copy_": lambda v, s, i: v.index_copy_(0, i, s),
+    "index_put_": lambda v, s, i: v.index_put_((i,), s),
+    "index_fill_": lambda v, s, i: v.index_fill_(0, i, s.sum()),
+    "masked_fill_": lambda v, s, i: v.masked_fill_(i == 0, s.sum()),
+    "masked_scatter_": lambda v, s, i: v.masked_scatter_(i < 9, s),
+    "put_": lambda v, s, i: v.put_(i, s),
+    "fill_": lambda v, s, i: v.fill_(s.sum()),
+    "index": lambda v, s, i: v.__setitem__(i, s),
+    "mask": lambda v, s, i: v.__setitem__(i < 9, s),
+    "slice": lambda v, s, i: v.__setitem__(slice(0, 2), s[:2]),
+    "addmm_": lambda v, s, i: v[None].addmm_(s[None, :2], s[:2, None].expand(-1, 3)),
+} | {
+    name: lambda v, s, i, name=name: getattr(v, name)(s)
+    for name in (
+        "add_", "sub_", "mul_", "div_", "copy_", "pow_", "atan2_", "hypot_", "xlogy_",
+        "copysign_", "ldexp_", "fmod_", "remainder_", "float_power_", "clamp_min_",
+        "clamp_max_")
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_refused_writes_change_nothing(name: str) -> None:
+    """PyTorch refuses before it writes; so do we, in its words."""
+    said = []
+    for library in (tt, torch):
+        base = zeros(library, 5) + 1
+        source = leaf(library, 3)
+        with library.no_grad():
+            view = base[1:4]
+        with pytest.raises(RuntimeError) as refused:
+            WRITES[name](view, source, library.tensor([0, 2, 1]))
+        assert base.tolist() == [1.0] * 5, library.__name__
+        said.append(str(refused.value))
+    assert said[0] == said[1]

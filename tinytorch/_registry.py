@@ -126,21 +126,26 @@ FAMILIES = (
 )
 
 
-def load_families() -> list[ModuleType]:
-    """Import the families one after the other; none of it is garbage to be found."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        return [import_module(name) for name in FAMILIES]
-    finally:
-        if collects:
-            gc.enable()
+_loaded: list[ModuleType] = []
+
+
+def families() -> list[ModuleType]:
+    """Import the families, the first time; none of it is garbage to be found."""
+    if not _loaded:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            _loaded.extend([import_module(name) for name in FAMILIES])
+        finally:
+            if collects:
+                gc.enable()
+    return _loaded
 
 
 def collect(kind: str) -> dict[str, Any]:
     """Return {name: function} of everything declared under `kind`."""
     found: dict[str, Any] = {}
-    for module in load_families():
+    for module in families():
         for name in getattr(module, kind, ()):
             found[name] = getattr(module, name)
     return found

@@ -58,12 +58,16 @@ cdef int check_inplace(Tensor x) except -1:
     return check_history(x)
 
 
-cdef int check_write(Tensor x, Tensor y) except -1:
-    """The same where y, if it is not None, is written into x with its history."""
-    check_inplace(x)
+cdef int check_source(Tensor x, Tensor y) except -1:
+    """Refuse x if it cannot take over the history of y, which may be None."""
     if x.flags & NO_REBASE and y is not None and needs_grad(y):
         refuse_view(x, False)
     return 0
+
+
+cdef int check_write(Tensor x, Tensor y) except -1:
+    check_inplace(x)
+    return check_source(x, y)
 
 
 cdef int check_history(Tensor x) except -1:

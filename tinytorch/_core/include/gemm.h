@@ -66,28 +66,33 @@ TT_INLINE void K(tt_store_few)(VEC x, T beta, const T *d, int rectify, T *c,
     }
 }
 
-/* Store the columns skip..skip + cols of a tile's row. */
-TT_INLINE void K(tt_store_part)(const int N, const VEC *sum, T beta, const T *d,
-                                int64_t dcs, int rectify, T *c, int64_t ccs,
-                                int64_t skip, int64_t cols) {
-    if (ccs == 1 && dcs == 1 && skip == 0) {
-        for (int v = 0; v < N; v++, c += VL, d += VL, cols -= VL) {
-            if (cols < VL) {
-                if (cols > 0) K(tt_store_few)(sum[v], beta, d, rectify, c, cols);
-                return;
-            }
-            VEC whole = sum[v];
-            if (beta != 0) whole += beta * *(const VEC *)d;
-            if (rectify) RECTIFY(VEC, whole);
-            *(VEC *)c = whole;
+/* Store the first columns of a tile's row, fewer than N vectors. */
+TT_INLINE void K(tt_store_head)(const int N, const VEC *sum, T beta, const T *d,
+                                int rectify, T *c, int64_t cols) {
+    for (int v = 0; v < N; v++, c += VL, d += VL, cols -= VL) {
+        if (cols < VL) {
+            if (cols > 0) K(tt_store_few)(sum[v], beta, d, rectify, c, cols);
+            return;
         }
-        return;
+        VEC whole = sum[v];
+        if (beta != 0) whole += beta * *(const VEC *)d;
+        if (rectify) RECTIFY(VEC, whole);
+        *(VEC *)c = whole;
     }
-    T row[8 * VL];
-    for (int v = 0; v < N; v++) *(VEC *)(row + v * VL) = sum[v];
-    for (int64_t j = skip; j < skip + cols; j++, c += ccs, d += dcs) {
-        *c = K(tt_end)(beta != 0 ? row[j] + beta * *d : row[j], rectify);
-        TT_FEW;
+}
+
+/* Store the columns skip..skip + cols of a tile of any strides, one by one.  One copy
+   serves tiles of all sizes: written out for each it would be half of the library. */
+TT_KERNEL __attribute__((noinline)) void K(tt_store_each)(
+    int rows, const VEC (*sum)[8], T beta, const T *d, int64_t drs, int64_t dcs,
+    int rectify, T *c, int64_t crs, int64_t ccs, int64_t skip, int64_t cols) {
+    for (int r = 0; r < rows; r++, c += crs, d += drs) {
+        const T *const row = (const T *)sum[r] + skip;
+        for (int64_t j = 0; j < cols; j++) {
+            const T x = beta != 0 ? row[j] + beta * d[j * dcs] : row[j];
+            c[j * ccs] = K(tt_end)(x, rectify);
+            TT_FEW;
+        }
     }
 }
 
@@ -102,7 +107,7 @@ TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T 
         for (int v = 0; v < N; v++) sum[r][v] = (VEC){0};
     if (R == 6) /* of large products, where C is far away */
         for (int r = 0; r < R; r++) __builtin_prefetch(c + r * crs, 1);
-#pragma GCC unroll 4
+#pragma GCC unroll 2
     for (; k > 0; k--, a += acs, b += brs) {
         VEC y[8];
         for (int v = 0; v < N; v++) y[v] = *(const VEC *)(b + v * VL);
@@ -113,10 +118,14 @@ TT_INLINE void K(tt_tile)(const int R, const int N, int64_t k, T alpha, const T 
     }
     for (int r = 0; r < R; r++)
         for (int v = 0; v < N; v++) sum[r][v] *= alpha;
-    if (ccs != 1 || dcs != 1 || cols != N * VL) {
+    if (ccs != 1 || dcs != 1 || skip) {
+        K(tt_store_each)(R, (const VEC(*)[8])sum, beta, d, drs, dcs, rectify, c, crs,
+                         ccs, skip, cols);
+        return;
+    }
+    if (cols != N * VL) {
         for (int r = 0; r < R; r++)
-            K(tt_store_part)(N, sum[r], beta, d + r * drs, dcs, rectify, c + r * crs,
-                             ccs, skip, cols);
+            K(tt_store_head)(N, sum[r], beta, d + r * drs, rectify, c + r * crs, cols);
         return;
     }
     if (beta != 0)
@@ -144,6 +153,19 @@ TT_KERNEL void K(tt_panel)(int vectors, int64_t m, int64_t k, T alpha, const T *
                            int rectify, T *c, int64_t crs, int64_t ccs, int64_t skip,
                            int64_t cols) {
     int64_t i = 0;
+#if INTEGERS /* multiplications take so long that larger tiles gain nothing */
+    if (vectors == 1) {
+        TT_SWEEP(2, 1);
+        TT_SWEEP(1, 1);
+    } else if (vectors == 2) {
+        TT_SWEEP(2, 2);
+        TT_SWEEP(1, 2);
+    } else if (vectors == 4) {
+        TT_SWEEP(1, 4);
+    } else {
+        TT_SWEEP(1, 8);
+    }
+#else
     if (vectors == 1) { /* enough rows to hide the latency of an addition */
         TT_SWEEP(8, 1);
         TT_SWEEP(4, 1);
@@ -160,6 +182,7 @@ TT_KERNEL void K(tt_panel)(int vectors, int64_t m, int64_t k, T alpha, const T *
     } else {
         TT_SWEEP(1, 8);
     }
+#endif
 }
 #undef TT_SWEEP
 

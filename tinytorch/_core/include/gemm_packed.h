@@ -55,29 +55,8 @@ static void tt_give_back(void *data, int kept) {
         free(data);
 }
 
-#define T float
-#define VL 8
-#define K(name) name##_f32
-#include "gemm_packed.h"
-#undef T
-#undef VL
-#undef K
-
-#define T double
-#define VL 4
-#define K(name) name##_f64
-#include "gemm_packed.h"
-#undef T
-#undef VL
-#undef K
-
-#define T uint64_t
-#define VL 4
-#define K(name) name##_i64
-#include "gemm_packed.h"
-#undef T
-#undef VL
-#undef K
+#define TT_FILE "gemm_packed.h"
+#include "each_vector.h"
 #endif
 #else
 

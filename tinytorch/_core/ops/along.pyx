@@ -6,7 +6,7 @@ A 0-d tensor is treated as one of a single row.
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, link, link_fitted, needs_grad, needs_grad2, new_node,
+    Node, attach, check_write, link, link_fitted, needs_grad, needs_grad2, new_node,
     save, saved, send, wants)
 from tinytorch._core.ops.arithmetic cimport c_mul_number
 from tinytorch._core.ops.assign cimport (
@@ -170,7 +170,7 @@ cdef Tensor c_index_add(Tensor x, int dim, Tensor index, Tensor source, double a
     cdef Node node = None
     cdef Tensor y, addend
     if in_place:
-        check_inplace(x)
+        check_write(x, source)
         check_overlap(x, source)
     if needs_grad2(x, source) and is_float(x.code):
         node = new_node(index_add_backward, b"IndexAddBackward0")
@@ -281,7 +281,7 @@ cdef Tensor copied(Tensor x, int dim, Tensor index, Tensor source, bint in_place
     cdef Tensor y, values = as_row(source)
     check_copy(x, dim, index, source)
     if in_place:
-        check_inplace(x)
+        check_write(x, source)
         check_overlap(x, source)
         if source.storage == x.storage:
             values = start(values, False)
@@ -333,7 +333,7 @@ cdef Tensor filled(Tensor x, int dim, Tensor index, Tensor value, bint in_place,
     cdef Node node = None
     cdef Tensor y
     if in_place:
-        check_inplace(x)
+        check_write(x, value)
         check_overlap(x, None)
     if needs_grad2(x, value) and is_float(x.code):
         node = new_node(index_fill_backward, title)

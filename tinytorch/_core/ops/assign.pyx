@@ -7,8 +7,8 @@ from libc.math cimport isinf, isnan
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_history, check_inplace, check_write, grad_mode, inference_mode,
-    link, link_fitted, needs_grad, new_node, rebase, send, wants)
+    Node, attach, check_history, check_inplace, check_source, check_write, grad_mode,
+    inference_mode, link, link_fitted, needs_grad, new_node, rebase, send, wants)
 from tinytorch._core.executor cimport copy_into, fill_with
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, broadcast_with, number_of_int)
@@ -262,6 +262,7 @@ cdef Tensor fill_from(Tensor y, Tensor value):
         raise RuntimeError("fill_ only supports 0-dimension value tensor but got "
                            f"tensor with {value.rank} dimensions.")
     check_history(y)
+    check_source(y, value)
     node = overwriting(y, value, copy_backward, b"FillBackward3")
     if value.storage == y.storage:
         value = c_clone(value)

@@ -7,7 +7,7 @@ inputs; a derivative that nobody needs costs nothing.
 from libc.math cimport M_LN2
 
 from tinytorch._core.autograd cimport (
-    Backward, Node, check_inplace, grad_mode, needs_grad, needs_grad2, new_node, save,
+    Backward, Node, check_write, grad_mode, needs_grad, needs_grad2, new_node, save,
     saved, send, wants)
 from tinytorch._core.executor cimport (
     Kernel, Scalar, View, pointwise, register_kernel, run, view_of)
@@ -102,7 +102,7 @@ cdef Tensor join(const Pair* op, Tensor a, Tensor b, Tensor into, const Scalar* 
                 or op.refuses & NO_FLOATS and is_float(code)):
             refuse_dtype(op.kernel.name, code)
     if into is not None:
-        check_inplace(into)
+        check_write(into, b)
     if op.backward != NULL and needs_grad2(a, b):
         node = new_node(op.backward, op.title)
         save_input(node, 0, a, into)

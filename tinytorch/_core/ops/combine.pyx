@@ -1,8 +1,8 @@
 """Ops of three operands in one loop: addcmul, addcdiv and lerp."""
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, grad_mode, link_fitted, needs_grad2, new_node, rebase,
-    save, saved, send, wants)
+    Node, attach, check_source, check_write, grad_mode, link_fitted, needs_grad2,
+    new_node, rebase, save, saved, send, wants)
 from tinytorch._core.executor cimport Kernel, Scalar, pointwise, register_kernel
 from tinytorch._core.ops.arithmetic cimport (
     c_div, c_mul, c_mul_number, c_neg, c_rsub_number, c_square, c_sub)
@@ -56,7 +56,8 @@ cdef Tensor combined(const Kernel* kernel, Tensor x, Tensor a, Tensor b, object 
             "behavior is just the latter implementation: (input + value * tensor1 / "
             "tensor2), for all dtypes.")
     if into is not None:
-        check_inplace(into)
+        check_write(into, a)
+        check_source(into, b)
     if floats:
         s[0].f = n.f
     else:
@@ -165,7 +166,8 @@ cdef Tensor interpolated(Tensor a, Tensor b, object weight, Tensor into):
     if not is_float(code):
         refuse_dtype("lerp", code)
     if into is not None:
-        check_inplace(into)
+        check_write(into, b)
+        check_source(into, w)
     if w is None:
         if needs_grad2(a, b):
             node = new_node(lerp_backward, b"LerpBackward0")

@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, link, needs_grad, needs_grad2, new_node, save, saved,
+    Node, attach, check_write, link, needs_grad, needs_grad2, new_node, save, saved,
     send, wants)
 from tinytorch._core.executor cimport copy_into
 from tinytorch._core.ops.advanced cimport index_embed
@@ -97,7 +97,7 @@ cdef Tensor put_into(Tensor x, Tensor index, Tensor source, bint accumulate,
             "put_(): Expected source and index to have the same number of elements, "
             f"but got source.numel() = {source.count}, index.numel() = {index.count}")
     if in_place:
-        check_inplace(x)
+        check_write(x, source)
         check_overlap(x, source)
     if index.count and not x.count:
         raise IndexError("put_(): Tried to put elements into an empty tensor")

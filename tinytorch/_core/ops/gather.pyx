@@ -6,8 +6,8 @@ A 0-d tensor is treated as one of a single element.
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, link, needs_grad, needs_grad2, new_node, save, saved,
-    send, wants)
+    Node, attach, check_inplace, check_write, link, needs_grad, needs_grad2, new_node,
+    save, saved, send, wants)
 from tinytorch._core.executor cimport (
     Driver, Kernel, Scalar, View, copy_into, register_kernel, run, tt_parallel_for,
     view_of)
@@ -266,7 +266,7 @@ cdef Tensor scattered(Tensor x, int dim, Tensor index, Tensor source, int mode,
 cdef Tensor c_scatter(Tensor x, int dim, Tensor index, Tensor source, bint in_place):
     cdef Node node = None
     if in_place:
-        check_inplace(x)
+        check_write(x, source)
         check_overlap(x, source)
     if needs_grad2(x, source) and is_float(x.code):
         node = new_node(scatter_backward, b"ScatterBackward0")
@@ -328,7 +328,7 @@ cdef Tensor c_scatter_add(Tensor x, int dim, Tensor index, Tensor source,
                           bint in_place):
     cdef Node node = None
     if in_place:
-        check_inplace(x)
+        check_write(x, source)
         check_overlap(x, source)
     if needs_grad2(x, source) and is_float(x.code):
         node = new_node(scatter_add_backward, b"ScatterAddBackward0")
@@ -415,7 +415,7 @@ cdef Tensor scatter_any(Tensor x, object dim, Tensor index, object src, object v
         "be removed in a future PyTorch release. Use torch.scatter_reduce instead for "
         "more reduction options.", UserWarning, stacklevel=2)
     if in_place:
-        check_inplace(x)
+        check_write(x, <Tensor>src)
         check_overlap(x, <Tensor>src)
     if needs_grad2(x, <Tensor>src) and is_float(x.code):
         node = new_node(no_derivative, b"NotImplemented")

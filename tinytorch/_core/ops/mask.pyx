@@ -3,8 +3,8 @@
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, link, link_fitted, needs_grad, needs_grad2, new_node,
-    save, saved, send, wants)
+    Node, attach, check_inplace, check_write, link, link_fitted, needs_grad,
+    needs_grad2, new_node, save, saved, send, wants)
 from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport (
     Driver, Kernel, View, copy_into, refuse_capture, register_kernel, run,
@@ -201,7 +201,7 @@ cdef Tensor filled_from(Tensor x, Tensor mask, Tensor value, bint in_place):
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor "
             f"with {value.rank} dimension(s).")
     if in_place:
-        check_inplace(x)
+        check_write(x, value)
         check_overlap(x, None)
     check_mask(x, mask, in_place)
     if needs_grad2(x, value) and is_float(x.code):
@@ -256,7 +256,7 @@ cdef Tensor scattered(Tensor x, Tensor mask, Tensor source, bint in_place):
     cdef Tensor y, at
     cdef int64_t n
     if in_place:
-        check_inplace(x)
+        check_write(x, source)
         check_overlap(x, source)
     mask = c_expand(mask, x.rank, x.sizes)
     if needs_grad2(x, source) and is_float(x.code):

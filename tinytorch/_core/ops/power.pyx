@@ -3,8 +3,8 @@
 from libc.math cimport log
 
 from tinytorch._core.autograd cimport (
-    Node, check_inplace, grad_mode, needs_grad, needs_grad2, new_node, save_output,
-    saved, send, wants)
+    Node, check_inplace, check_write, grad_mode, needs_grad, needs_grad2, new_node,
+    save_output, saved, send, wants)
 from tinytorch._core.executor cimport Kernel, pointwise, register_kernel
 from tinytorch._core.ops.arithmetic cimport c_add_number, c_mul, c_mul_number
 from tinytorch._core.ops.compare cimport (
@@ -139,7 +139,7 @@ cdef Tensor pow_tensors(Tensor a, Tensor b, Tensor into):
     if a.code == BOOL and b.code == BOOL:
         refuse_dtype("pow", BOOL)
     if into is not None:
-        check_inplace(into)
+        check_write(into, b)
     if needs_grad2(a, b):
         node = new_node(pow_tensors_backward, b"PowBackward1")
         save_input(node, 0, a, into)

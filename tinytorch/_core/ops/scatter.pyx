@@ -7,7 +7,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint64_t
 
 from tinytorch._core.autograd cimport (
-    Node, check_inplace, link, needs_grad2, new_node, rebase, attach, save, save_output,
+    Node, check_write, link, needs_grad2, new_node, rebase, attach, save, save_output,
     saved, send, wants)
 from tinytorch._core.executor cimport copy_into, fill_with
 from tinytorch._core.ops.along cimport check_rows
@@ -90,7 +90,7 @@ cdef Tensor reduced(Tensor x, int dim, Tensor index, Tensor source, int kind,
     cdef Node node = None
     cdef Tensor y
     if in_place:
-        check_inplace(x)
+        check_write(x, source)
         check_overlap(x, source)
     if kind == MEAN and x.code == BOOL:
         raise NotImplementedError(
