@@ -356,7 +356,8 @@ def sum(Tensor input not None, dim=None, keepdim=False, *, dtype=None, out=None,
         dims = named_dims(dim, axis, input.rank)
     if keepdims is not None:
         keepdim = keepdims
-    y = c_sum(input, dims, keepdim, out_code(input, dtype, out))
+    y = c_sum(input, dims, keepdim, -1 if dtype is None and out is None
+              else out_code(input, dtype, out))
     return y if out is None else deliver(y, out)
 
 
