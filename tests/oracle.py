@@ -160,6 +160,8 @@ def _tensor_to_tiny(x: torch.Tensor, memo: dict[Any, Any]) -> Any:
 
 
 def _dense(x: torch.Tensor) -> Any:
+    if not x.numel():  # NumPy would make the strides 0
+        return tt.empty_strided(tuple(x.shape), x.stride(), dtype=dtype_to_tiny(x.dtype))
     y = tt.from_numpy(_strided_copy(x))
     return y.view(tt.bfloat16) if x.dtype is torch.bfloat16 else y
 

@@ -10,88 +10,11 @@ from typing import Any
 import tinytorch
 from tinytorch._core.tensor import Tensor
 from tinytorch.nn import Module
-from tinytorch.vision.transforms import functional
-from tinytorch.vision.transforms._color import (
-    ColorJitter,
-    GaussianBlur,
-    Grayscale,
-    RandomAdjustSharpness,
-    RandomAutocontrast,
-    RandomEqualize,
-    RandomErasing,
-    RandomGrayscale,
-    RandomInvert,
-    RandomPosterize,
-    RandomSolarize,
-)
-from tinytorch.vision.transforms._conversion import (
-    Compose,
-    ConvertImageDtype,
-    Lambda,
-    Normalize,
-    PILToTensor,
-    RandomApply,
-    RandomChoice,
-    RandomOrder,
-    ToPILImage,
-    ToTensor,
-)
-from tinytorch.vision.transforms._geometry import (
-    CenterCrop,
-    FiveCrop,
-    Pad,
-    RandomAffine,
-    RandomCrop,
-    RandomHorizontalFlip,
-    RandomPerspective,
-    RandomResizedCrop,
-    RandomRotation,
-    RandomVerticalFlip,
-    Resize,
-    TenCrop,
-)
-from tinytorch.vision.transforms._interpolation import InterpolationMode
+from tinytorch.vision.transforms import functional, transforms
+from tinytorch.vision.transforms.transforms import *  # noqa: F403
 
-__all__ = [
-    "CenterCrop",
-    "ColorJitter",
-    "Compose",
-    "ConvertImageDtype",
-    "FiveCrop",
-    "GaussianBlur",
-    "Grayscale",
-    "Identity",
-    "InterpolationMode",
-    "Lambda",
-    "Normalize",
-    "PILToTensor",
-    "Pad",
-    "RandomAdjustSharpness",
-    "RandomAffine",
-    "RandomApply",
-    "RandomAutocontrast",
-    "RandomChoice",
-    "RandomCrop",
-    "RandomEqualize",
-    "RandomErasing",
-    "RandomGrayscale",
-    "RandomHorizontalFlip",
-    "RandomInvert",
-    "RandomOrder",
-    "RandomPerspective",
-    "RandomPosterize",
-    "RandomResizedCrop",
-    "RandomRotation",
-    "RandomSolarize",
-    "RandomVerticalFlip",
-    "Resize",
-    "TenCrop",
-    "ToDtype",
-    "ToImage",
-    "ToPILImage",
-    "ToTensor",
-    "functional",
-]
+__all__ = ["Identity", "ToDtype", "ToImage", "functional"]
+__all__ += transforms.__all__
 
 
 class ToImage(Module):
