@@ -72,9 +72,9 @@ def to_tiny(value: Any, memo: dict[int, Any] | None = None) -> Any:
 
     Args:
         value: a tensor, a dtype, a function, or containers of them.
-        memo: tensors already converted, by id, and storages that tensors share.
+        memo: tensors already converted, by id, and the storages that they lie in.
     """
-    memo = _shared_storages(value) if memo is None else memo
+    memo = {} if memo is None else memo
     convert = functools.partial(to_tiny, memo=memo)
     if isinstance(value, torch.Tensor):
         if id(value) not in memo:
@@ -126,18 +126,6 @@ def dtype_to_tiny(dtype: torch.dtype) -> Any:
     return getattr(tt, DTYPES[dtype])
 
 
-def _shared_storages(value: Any) -> dict[Any, Any]:
-    """Return an empty entry for each storage that several tensors lie in."""
-    owner: dict[int, int] = {}
-    shared = {}
-    for x in tensors(value):
-        if x.layout is torch.strided and x.numel():
-            address = x.untyped_storage().data_ptr()
-            if owner.setdefault(address, id(x)) != id(x):
-                shared["storage", address] = None
-    return shared
-
-
 def _tensor_to_tiny(x: torch.Tensor, memo: dict[Any, Any]) -> Any:
     if x.layout is not torch.strided:
         raise Refused(f"layout {x.layout}")
@@ -148,35 +136,20 @@ def _tensor_to_tiny(x: torch.Tensor, memo: dict[Any, Any]) -> Any:
     dtype = dtype_to_tiny(x.dtype)
     if x.device.type == "meta":
         return tt.empty(tuple(x.shape), dtype=dtype, device="meta")
-    place = ("storage", x.untyped_storage().data_ptr())
-    if place in memo:
-        if memo[place] is None:
-            size = x.untyped_storage().nbytes() // x.element_size()
-            memo[place] = _dense(torch.as_strided(x.detach(), (size,), (1,), 0))
-        y = memo[place].as_strided(tuple(x.shape), x.stride(), x.storage_offset())
-    else:
-        y = _dense(x)
+    if x.is_neg():  # the imaginary part of a conjugate
+        x = x.resolve_neg()
+    place = ("storage", x.untyped_storage()._cdata)
+    if place not in memo:
+        memo[place] = _storage_to_tiny(x)
+    y = tt.empty(0, dtype=dtype)
+    y.set_(memo[place], x.storage_offset(), tuple(x.shape), x.stride())
     return y.requires_grad_() if x.requires_grad else y
 
 
-def _dense(x: torch.Tensor) -> Any:
-    if not x.numel():  # NumPy would make the strides 0
-        return tt.empty_strided(tuple(x.shape), x.stride(), dtype=dtype_to_tiny(x.dtype))
-    y = tt.from_numpy(_strided_copy(x))
-    return y.view(tt.bfloat16) if x.dtype is torch.bfloat16 else y
-
-
-def _strided_copy(x: torch.Tensor) -> np.ndarray:
-    """Copy the span of memory that ``x`` covers; same strides over the copy."""
-    x = x.detach().resolve_conj().resolve_neg()
-    if x.dtype is torch.bfloat16:
-        x = x.view(torch.int16)
-    if x.is_contiguous():
-        return x.numpy().copy()
-    span = 1 + sum((n - 1) * s for n, s in zip(x.shape, x.stride(), strict=True))
-    base = torch.as_strided(x, (span,), (1,)).numpy().copy()
-    strides = [s * base.itemsize for s in x.stride()]
-    return np.lib.stride_tricks.as_strided(base, tuple(x.shape), strides)
+def _storage_to_tiny(x: torch.Tensor) -> Any:
+    """Copy all the memory that a tensor lies in: others may lie there, too."""
+    everything = torch.empty(0, dtype=torch.uint8).set_(x.untyped_storage())
+    return tt.from_numpy(everything.numpy()).clone().untyped_storage()
 
 
 def module_to_tiny(module: torch.nn.Module) -> Any:

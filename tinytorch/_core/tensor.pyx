@@ -10,6 +10,7 @@ from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
+from tinytorch._core.modes cimport inference_mode
 from tinytorch._core.storage cimport (
     CPU, Storage, allocate, count_tensor, hold, release)
 from tinytorch._core.types cimport (
@@ -336,6 +337,8 @@ cdef Tensor empty(int ndim, const int64_t* shape, int code, int device=CPU,
     x.code = code
     x.storage = allocate(x.count * itemsize[code], device, index)
     count_tensor(1)
+    if inference_mode():
+        x.flags |= INFERENCE
     return x
 
 

@@ -14,7 +14,7 @@ from tinytorch._core.ops.ranges import linspace
 from tinytorch._core.ops.rounding import abs, sign
 from tinytorch._core.ops.views import clone, expand, permute, reshape, transpose
 from tinytorch._core.tensor import Tensor
-from tinytorch._core.types import device, dtype
+from tinytorch._core.types import contiguous_format, device, dtype
 
 __all__ = [
     "channel_shuffle",
@@ -64,7 +64,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     n = len(lead)
     x = reshape(input, (*lead, channels // (r * r), r, r, height, width))
     x = permute(x, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
-    return reshape(x, (*lead, channels // (r * r), height * r, width * r))
+    return _copied(x, (*lead, channels // (r * r), height * r, width * r))
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -86,7 +86,12 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     n = len(lead)
     x = reshape(input, (*lead, channels, height // r, r, width // r, r))
     x = permute(x, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
-    return reshape(x, (*lead, channels * r * r, height // r, width // r))
+    return _copied(x, (*lead, channels * r * r, height // r, width // r))
+
+
+def _copied(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Return x in another shape, never as a view."""
+    return reshape(clone(x, memory_format=contiguous_format), size)
 
 
 def _check_image(x: Tensor, op: str, name: str, factor: int) -> None:
@@ -123,7 +128,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"and {groups} groups."
         )
     x = reshape(input, (batch, groups, channels // groups, *rest))
-    return reshape(clone(transpose(x, 1, 2)), (batch, channels, *rest))
+    return _copied(transpose(x, 1, 2), (batch, channels, *rest))
 
 
 native_channel_shuffle = channel_shuffle

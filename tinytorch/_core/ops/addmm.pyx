@@ -16,8 +16,7 @@ from tinytorch._core.ops.gemm cimport c_mm
 from tinytorch._core.ops.matmul cimport cpp_type, refuse_bool
 from tinytorch._core.ops.shape cimport (
     c_expand, c_permute, c_reshape, c_squeeze, c_unsqueeze)
-from tinytorch._core.ops.window cimport fresh
-from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, size_of
+from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, empty_beside, size_of
 from tinytorch._core.types cimport BOOL, F32, FLOATS, is_float, promote
 
 __all__ = ["addmm", "addmv", "addr", "addbmm", "baddbmm", "addmv_"]
@@ -55,7 +54,7 @@ cdef Tensor fused(Tensor x, Tensor a, Tensor b, double beta, double alpha):
             save(node, 2, b)
         node.f0 = beta
         node.f1 = alpha
-    y = fresh(a, r, shape, code)
+    y = empty_beside(a, r, shape, code)
     if beta != 0:
         copy_into(y, c_expand(x, r, shape))
     product_into(y, a, False, b, False, alpha, beta)

@@ -8,15 +8,14 @@ from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
     Node, attach, check_history, check_inplace, check_source, check_write, grad_mode,
-    inference_mode, link, link_fitted, needs_grad, new_node, rebase, send, wants)
+    link, link_fitted, needs_grad, new_node, rebase, send, wants)
 from tinytorch._core.executor cimport copy_into, fill_with
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, broadcast_with, number_of_int)
 from tinytorch._core.ops.shape cimport c_clone, zeros_like
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport (
-    INFERENCE, REQUIRES_GRAD, Tensor, empty_like, is_contiguous, same_shape, size_of,
-    view)
+    REQUIRES_GRAD, Tensor, empty_like, is_contiguous, same_shape, size_of, view)
 from tinytorch._core.types cimport (
     BOOL, BOOLS, F32, F64, FLOATS, I64, MAX_DIMS, U8, is_float, itemsize)
 
@@ -113,6 +112,31 @@ cdef int check_out(object out, Tensor a, Tensor b) except -1:
     return 0
 
 
+cdef int check_apart(object out, Tensor result, list given) except -1:
+    """An out= tensor that would lie over what the result was made of, when it has got
+    the result's shape."""
+    cdef Tensor x, y
+    cdef bint fits
+    cdef int64_t last
+    if not isinstance(out, Tensor):
+        return 0
+    y = <Tensor>out
+    fits = same_shape(y, result)
+    if fits:
+        refuse_repeats(y)
+    last = y.offset + result.count * itemsize[y.code]
+    for x in given:
+        if x is y or fits and x.count and x.storage == y.storage and same_places(x, y):
+            refuse_overlap()
+        if x.storage != y.storage or not is_contiguous(x):
+            continue
+        if fits and not is_contiguous(y):
+            continue
+        if y.offset < x.offset + x.count * itemsize[x.code] and x.offset < last:
+            refuse_overlap()
+    return 0
+
+
 cdef int refuse_overlap() except -1:
     raise RuntimeError(
         "unsupported operation: some elements of the input tensor and the written-to "
@@ -140,8 +164,6 @@ cdef Tensor start(Tensor x, bint in_place):
         return x
     y = empty_like(x)
     copy_into(y, x)
-    if inference_mode():
-        y.flags |= INFERENCE
     return y
 
 

@@ -23,7 +23,7 @@ from tinytorch._core.ops.select cimport c_where_number
 from tinytorch._core.ops.shape cimport (
     c_expand, c_reshape, c_to, c_unsqueeze, contiguous, ones_like)
 from tinytorch._core.ops.softmax cimport c_softmax
-from tinytorch._core.tensor cimport Tensor, empty_beside, over_storage
+from tinytorch._core.tensor cimport Tensor, empty_beside, over
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport BF16, BOOL, F16, F32, compute_of, is_float
 
@@ -90,7 +90,7 @@ cdef Tensor heads_inside(Tensor like, int64_t a, int64_t heads, int64_t rows,
     strides[1] = cols
     strides[2] = heads * cols
     strides[3] = 1
-    return over_storage(y.storage, 4, sizes, strides, y.offset, y.code)
+    return over(y, 4, sizes, strides, y.offset)
 
 
 cdef inline Tensor heads_like(Tensor x):

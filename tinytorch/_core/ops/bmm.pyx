@@ -17,8 +17,7 @@ from tinytorch._core.ops.copies cimport c_to, contiguous
 from tinytorch._core.ops.gemm cimport c_mm
 from tinytorch._core.ops.shape cimport (
     c_permute, c_reshape, c_transpose, c_unsqueeze)
-from tinytorch._core.ops.window cimport fresh
-from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, wrote
+from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, empty_beside, wrote
 from tinytorch._core.types cimport (
     BF16, COMPUTE_I64, F16, F32, I64, MAX_DIMS, compute_of, is_float, itemsize)
 
@@ -204,7 +203,7 @@ cdef Tensor c_bmm(Tensor a, bint ta, Tensor b, bint tb):
     batch_shape(a, b, shape)
     shape[r - 2] = a.sizes[a.rank - (1 if ta else 2)]
     shape[r - 1] = b.sizes[b.rank - (2 if tb else 1)]
-    y = fresh(a, r, shape, code)
+    y = empty_beside(a, r, shape, code)
     product_into(y, a, ta, b, tb, 1, 0)
     if node is not None:
         link_fitted(node, 0, a, y)
@@ -322,7 +321,7 @@ cdef Tensor c_mv(Tensor a, bint ta, Tensor x):
         if a.flags & REQUIRES_GRAD:
             save(node, 1, x)
         node.i0 = ta
-    y = multiply_vectors(fresh(a, 1, &a.sizes[1 if ta else 0], code), a, ta, x)
+    y = multiply_vectors(empty_beside(a, 1, &a.sizes[1 if ta else 0], code), a, ta, x)
     if node is not None:
         link(node, 0, a)
         link(node, 1, x)
@@ -353,7 +352,7 @@ cdef Tensor c_dot(Tensor a, Tensor b):
             save(node, 0, a)
         if a.flags & REQUIRES_GRAD:
             save(node, 1, b)
-    y = multiply_vectors(fresh(a, 0, NULL, code), a, False, b)
+    y = multiply_vectors(empty_beside(a, 0, NULL, code), a, False, b)
     if node is not None:
         link(node, 0, a)
         link(node, 1, b)

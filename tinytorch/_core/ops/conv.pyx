@@ -14,8 +14,8 @@ from tinytorch._core.autograd cimport (
     Node, attach, link, needs_grad, needs_grad2, new_node, save, saved, send, wants)
 from tinytorch._core.executor cimport Kernel, KernelCall, Scalar, register_kernel
 from tinytorch._core.ops.reduce cimport c_sum
-from tinytorch._core.ops.window cimport fresh, launch
-from tinytorch._core.tensor cimport Tensor
+from tinytorch._core.ops.window cimport launch
+from tinytorch._core.tensor cimport Tensor, empty_beside
 from tinytorch._core.threads cimport parallel_for
 
 cdef extern from "conv.h" nogil:
@@ -83,7 +83,7 @@ cdef Tensor c_conv(Tensor x, Tensor w, Tensor b, const int64_t* y_sizes,
             room = x.sizes[2 + a] + 2 * s.padding[a]
             room -= kernel_reach(w.sizes[2 + a], s.dilation[a])
             sizes[2 + a] = room // s.stride[a] + 1
-    y = fresh(x, x.rank, sizes, x.code)
+    y = empty_beside(x, x.rank, sizes, x.code)
     launch(FORWARD, y, x, w, b, scalar, scalars_of(s, scalar))
     if node is not None:
         attach(y, node)
@@ -129,7 +129,7 @@ cdef Tensor c_conv_input(Tensor y, Tensor w, Tensor b, const int64_t* sizes,
         link_three(node, y, w, b, s)
         save(node, 0, y)
         save(node, 1, w)
-    x = fresh(y, y.rank, sizes, y.code)
+    x = empty_beside(y, y.rank, sizes, y.code)
     launch(INPUT, x, y, w, b, scalar, scalars_of(s, scalar))
     if node is not None:
         attach(x, node)
@@ -161,7 +161,7 @@ cdef Tensor c_conv_weight(Tensor y, Tensor x, const int64_t* sizes, const Steps*
         link_three(node, y, x, None, s)
         save(node, 0, y)
         save(node, 1, x)
-    w = fresh(y, y.rank, sizes, y.code)
+    w = empty_beside(y, y.rank, sizes, y.code)
     launch(WEIGHT, w, y, x, None, scalar, scalars_of(s, scalar))
     if node is not None:
         attach(w, node)

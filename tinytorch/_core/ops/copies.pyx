@@ -3,20 +3,13 @@
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, gradient_ops, grad_mode, inference_mode, link, link_fitted,
-    needs_grad, new_node, send)
+    Node, attach, grad_mode, gradient_ops, link, link_fitted, needs_grad, new_node,
+    send)
 from tinytorch._core.executor cimport copy_new, fill_new
 from tinytorch._core.tensor cimport (
-    INFERENCE, REQUIRES_GRAD, Tensor, empty_as, empty_beside, empty_like,
-    is_contiguous, set_sizes, twin, view)
+    REQUIRES_GRAD, Tensor, empty_as, empty_beside, empty_like, is_contiguous, set_sizes,
+    twin, view)
 from tinytorch._core.types cimport MAX_DIMS
-
-
-cdef inline Tensor fresh(Tensor x, int code):
-    cdef Tensor y = empty_as(x, code)
-    if inference_mode():
-        y.flags |= INFERENCE
-    return y
 
 
 cdef Tensor contiguous(Tensor x):
@@ -58,7 +51,7 @@ cdef Tensor empty_preserved(Tensor x, int code):
     cdef int64_t[MAX_DIMS] strides
     cdef int64_t step = 1
     cdef int i
-    cdef Tensor y = fresh(x, code)
+    cdef Tensor y = empty_as(x, code)
     if is_contiguous(x):
         return y
     memory_order(x, order)
@@ -102,7 +95,7 @@ cdef int pass_on(Node node, Tensor gy) except -1:
 
 
 cdef Tensor c_clone(Tensor x):
-    cdef Tensor y = fresh(x, x.code)
+    cdef Tensor y = empty_as(x, x.code)
     cdef Node node = None
     if needs_grad(x):
         node = new_node(pass_on, b"CloneBackward0")
@@ -118,7 +111,7 @@ cdef Tensor c_to(Tensor x, int code):
     cdef Node node
     if x.code == code:
         return x
-    y = fresh(x, code)
+    y = empty_as(x, code)
     copy_new(y, x)
     if code <= 3 and x.flags & REQUIRES_GRAD and grad_mode():
         node = new_node(pass_on, b"ToCopyBackward0")

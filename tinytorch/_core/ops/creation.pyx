@@ -3,14 +3,12 @@
 from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 
-from tinytorch._core.autograd cimport inference_mode
 from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport copy_new, fill_new
 from tinytorch._core.ops.elementwise cimport Number, as_number, deliver
 from tinytorch._core.ops.shape cimport empty_preserved, read_int, read_sizes, unpack
 from tinytorch._core.storage cimport resize
-from tinytorch._core.tensor cimport (
-    INFERENCE, REQUIRES_GRAD, Tensor, empty, over, set_sizes, view)
+from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, empty, over, set_sizes, view
 from tinytorch._core.types cimport (
     BOOL, BOOLS, F16, F32, F64, FLOATS, I64, MAX_DIMS, U8, dtype_of,
     get_default_dtype_code, is_float, itemsize, parse_device, parse_dtype)
@@ -36,15 +34,11 @@ cdef Tensor make(int rank, const int64_t* sizes, object dtype, object device,
                  object layout, object pin_memory, int code):
     cdef int index = 0
     cdef int place = parse_device(device, &index)
-    cdef Tensor y
     if layout is not None or pin_memory:
         check_layout(layout, pin_memory)
     if dtype is not None:
         code = parse_dtype(dtype, code)
-    y = empty(rank, sizes, code, place, index)
-    if inference_mode():
-        y.flags |= INFERENCE
-    return y
+    return empty(rank, sizes, code, place, index)
 
 
 cdef Tensor make_like(Tensor x, object dtype, object device, object layout,

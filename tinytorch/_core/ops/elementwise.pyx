@@ -11,12 +11,12 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Node, check_inplace, check_write, grad_mode, inference_mode, rebase)
+    Node, check_inplace, check_write, grad_mode, rebase)
 from tinytorch._core.executor cimport (
     OUT_BOOL, Kernel, Scalar, View, copy_into, fill_new, immediate, run, view_of)
 from tinytorch._core.tensor cimport (
-    INFERENCE, REQUIRES_GRAD, Tensor, empty, empty_as, empty_beside, is_contiguous,
-    same_shape, set_sizes, size_of, wrote)
+    REQUIRES_GRAD, Tensor, empty, empty_as, empty_beside, is_contiguous, same_shape,
+    set_sizes, size_of, wrote)
 from tinytorch._core.types cimport (
     BOOL, BOOLS, COMPUTE_F32, COMPUTE_F64, F32, F64, FLOATS, I64, INTEGERS, MAX_DIMS,
     category_of, compute_of, get_default_dtype_code, is_float, itemsize, promote)
@@ -184,12 +184,8 @@ cdef str scalar_type(int code):
 cdef inline Tensor target_of(Tensor into, Tensor like, int ndim, const int64_t* shape,
                              int code):
     """Where the result goes: a new tensor, or the one that is written in place."""
-    cdef Tensor y
     if into is None:
-        y = empty(ndim, shape, code, like.storage.device, like.storage.index)
-        if inference_mode():
-            y.flags |= INFERENCE
-        return y
+        return empty(ndim, shape, code, like.storage.device, like.storage.index)
     check_target(into, ndim, shape, code)
     return into
 

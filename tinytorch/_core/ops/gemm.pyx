@@ -3,12 +3,12 @@
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, inference_mode, link, needs_grad2, new_node, save, saved, send, wants)
+    Node, attach, link, needs_grad2, new_node, save, saved, send, wants)
 from tinytorch._core.blas cimport ensure_blas, gemm, wants_blas
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
 from tinytorch._core.ops.shape cimport c_to, contiguous
-from tinytorch._core.tensor cimport INFERENCE, REQUIRES_GRAD, Tensor, empty_beside
+from tinytorch._core.tensor cimport REQUIRES_GRAD, Tensor, empty_beside
 from tinytorch._core.types cimport (
     BF16, COMPUTE_I64, F16, F32, I64, compute_of, is_float)
 
@@ -88,8 +88,6 @@ cdef Tensor product(Tensor a, bint ta, Tensor b, bint tb):
     if wants_blas(a.code, shape[0], shape[1], k):
         ensure_blas()
     c = empty_beside(a, 2, shape, a.code)
-    if inference_mode():
-        c.flags |= INFERENCE
     x = matrix(a, &flip_a, &s[2].i)
     z = matrix(b, &flip_b, &s[3].i)
     s[0].i = ta

@@ -10,8 +10,8 @@ from tinytorch._core.executor cimport (
 from tinytorch._core.ops.elementwise cimport same_device
 from tinytorch._core.ops.shape cimport dtype_word, zeros_like
 from tinytorch._core.ops.window cimport (
-    compute_code, fresh, launch, operand, refuse_dtype, sizes_text)
-from tinytorch._core.tensor cimport Tensor, empty_as
+    compute_code, launch, operand, refuse_dtype, sizes_text)
+from tinytorch._core.tensor cimport Tensor, empty_as, empty_beside
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport compute_of, is_float
 
@@ -54,7 +54,7 @@ cdef Tensor sampled(Tensor x, Tensor grid, int mode, int padding, bint align):
     sizes[1] = x.sizes[1]
     for a in range(2, x.rank):
         sizes[a] = grid.sizes[a - 1]
-    y = fresh(x, x.rank, sizes, x.code)
+    y = empty_beside(x, x.rank, sizes, x.code)
     launch(FORWARD, y, x, grid, None, s, 3)
     if node is not None:
         attach(y, node)

@@ -4,14 +4,15 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from tinytorch._core.autograd cimport (
-    Node, attach, grad_mode, inference_mode, link, new_node, send, wants)
+    Node, attach, grad_mode, link, new_node, send, wants)
 from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport copy_into
+from tinytorch._core.ops.assign cimport check_apart
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.index cimport c_select, c_slice
 from tinytorch._core.ops.shape cimport c_to, read_dim, read_int, wrap, zeros
 from tinytorch._core.tensor cimport (
-    INFERENCE, REQUIRES_GRAD, Tensor, empty_beside, same_shape, size_of, view)
+    REQUIRES_GRAD, Tensor, empty_beside, same_shape, size_of, view)
 from tinytorch._core.types cimport (
     INTEGERS, MAX_DIMS, category_of, is_float, itemsize, promote)
 
@@ -43,11 +44,10 @@ cdef int common_code(list tensors) except -1:
     return code
 
 
-cdef Tensor unset(Tensor like, int rank, const int64_t* sizes, int code):
-    cdef Tensor y = empty_beside(like, rank, sizes, code)
-    if inference_mode():
-        y.flags |= INFERENCE
-    return y
+cdef object deliver_apart(Tensor y, list given, object out):
+    if out is not None:
+        check_apart(out, y, given)
+    return deliver(y, out)
 
 
 cdef inline bint is_nothing(Tensor x) noexcept:
@@ -100,7 +100,7 @@ cdef Tensor c_cat(list tensors, int dim):
     if n and grad_mode() and is_float(code):
         node = new_node(cat_backward, b"CatBackward0")
         tensors = [c_to(<Tensor>x, code) for x in tensors]
-    y = unset(first, first.rank, sizes, code)
+    y = empty_beside(first, first.rank, sizes, code)
     for x in tensors:
         if x.count:
             memcpy(sizes, x.sizes, x.rank * sizeof(int64_t))
@@ -139,10 +139,10 @@ def cat(tensors, dim=0, *, axis=None, out=None):
         >>> cat([ones(1, 2), zeros(2, 2)]).shape
         torch.Size([3, 2])
     """
-    return deliver(joined(tensors, dim if axis is None else axis), out)
+    return joined(tensors, dim if axis is None else axis, out)
 
 
-cdef Tensor joined(object tensors, object dim):
+cdef object joined(object tensors, object dim, object out):
     cdef list given = tensors_of(tensors, "cat")
     cdef Tensor first = None, x
     cdef int i = 0
@@ -157,17 +157,17 @@ cdef Tensor joined(object tensors, object dim):
         i += 1
     if first is None:
         first = <Tensor>given[0]
-    return c_cat(given, read_dim(dim, first.rank, "cat"))
+    return deliver_apart(c_cat(given, read_dim(dim, first.rank, "cat")), given, out)
 
 
 def concat(tensors, dim=0, *, axis=None, out=None):
     """Alias of cat."""
-    return deliver(joined(tensors, dim if axis is None else axis), out)
+    return joined(tensors, dim if axis is None else axis, out)
 
 
 def concatenate(tensors, dim=0, *, axis=None, out=None):
     """Alias of cat."""
-    return deliver(joined(tensors, dim if axis is None else axis), out)
+    return joined(tensors, dim if axis is None else axis, out)
 
 
 # ---- stack ----
@@ -196,7 +196,7 @@ cdef Tensor c_stack(list tensors, int dim):
         tensors = [c_to(<Tensor>x, code) for x in tensors]
     for d in range(first.rank + 1):
         sizes[d] = len(tensors) if d == dim else first.sizes[d if d < dim else d - 1]
-    y = unset(first, first.rank + 1, sizes, code)
+    y = empty_beside(first, first.rank + 1, sizes, code)
     for d in range(first.rank):
         strides[d] = y.strides[d if d < dim else d + 1]
     i = 0
@@ -226,8 +226,8 @@ def stack(tensors, dim=0, *, out=None):
     cdef list given = tensors_of(tensors, "stack")
     if len(given) == 0:
         raise RuntimeError("stack expects a non-empty TensorList")
-    return deliver(c_stack(given, wrap(read_int(dim, "stack", "dim"),
-                                       (<Tensor>given[0]).rank + 1)), out)
+    return deliver_apart(c_stack(given, wrap(read_int(dim, "stack", "dim"),
+                                             (<Tensor>given[0]).rank + 1)), given, out)
 
 
 # ---- one part ----

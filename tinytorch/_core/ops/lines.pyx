@@ -7,13 +7,13 @@
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, inference_mode, link, needs_grad, new_node, save, saved, send)
+    Node, attach, link, needs_grad, new_node, save, saved, send)
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, register_kernel, run, tt_parallel_for,
     view_of)
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.shape cimport contiguous
-from tinytorch._core.tensor cimport INFERENCE, Tensor, empty_beside, set_sizes
+from tinytorch._core.tensor cimport Tensor, empty_beside, set_sizes
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport MAX_DIMS, compute_of
 
@@ -50,13 +50,9 @@ cdef int along(const Kernel* kernel, Tensor y, Tensor index, Tensor x, Tensor w,
 cdef Tensor sized(Tensor x, int dim, int64_t n, int code):
     cdef int64_t[MAX_DIMS] shape
     cdef int d
-    cdef Tensor y
     for d in range(x.rank):
         shape[d] = n if d == dim else x.sizes[d]
-    y = empty_beside(x, x.rank, shape, code)
-    if inference_mode():
-        y.flags |= INFERENCE
-    return y
+    return empty_beside(x, x.rank, shape, code)
 
 
 cdef int drop(Tensor y, int dim) except -1:

@@ -12,7 +12,6 @@ from tinytorch._core.lapack cimport NO_MEMORY
 from tinytorch._core.ops.arguments cimport dtype_word
 from tinytorch._core.ops.elementwise cimport deliver, same_device
 from tinytorch._core.ops.shape cimport c_expand
-from tinytorch._core.ops.window cimport fresh
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport Tensor, empty_beside, set_sizes, view
 from tinytorch._core.threads cimport Body, parallel_for
@@ -33,7 +32,7 @@ LinAlgError.__module__ = "torch.linalg"
 
 cdef Tensor empty_columns(Tensor like, int rank, const int64_t* sizes):
     cdef int64_t[MAX_DIMS] strides
-    cdef Tensor y = fresh(like, rank, sizes, like.code)
+    cdef Tensor y = empty_beside(like, rank, sizes, like.code)
     cdef int64_t step
     cdef int d
     if rank >= 2:
@@ -65,14 +64,14 @@ cdef Tensor columnwise(Tensor x):
 
 
 cdef Tensor per_matrix(Tensor a, int code):
-    return fresh(a, a.rank - 2, a.sizes, code)
+    return empty_beside(a, a.rank - 2, a.sizes, code)
 
 
 cdef Tensor per_vector(Tensor a, int64_t n, int code):
     cdef int64_t[MAX_DIMS] shape
     memcpy(shape, a.sizes, (a.rank - 2) * sizeof(int64_t))
     shape[a.rank - 2] = n
-    return fresh(a, a.rank - 1, shape, code)
+    return empty_beside(a, a.rank - 1, shape, code)
 
 
 cdef Tensor identity(Tensor like, int64_t n):

@@ -10,8 +10,8 @@ from tinytorch._core.executor cimport (
     view_of)
 from tinytorch._core.ops.elementwise cimport Number, as_number, number_of_float
 from tinytorch._core.ops.shape cimport contiguous
-from tinytorch._core.ops.window cimport fresh, launch, listed, refuse_dtype, sizes_text
-from tinytorch._core.tensor cimport Tensor, view
+from tinytorch._core.ops.window cimport launch, listed, refuse_dtype, sizes_text
+from tinytorch._core.tensor cimport Tensor, empty_beside, view
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport BOOL, MAX_DIMS, compute_of, is_float, itemsize
 
@@ -51,7 +51,7 @@ cdef Tensor pad_number(Tensor x, int n, const int64_t* pads, const Number* value
         node.context = PyBytes_FromStringAndSize(<const char*>pads, n * sizeof(int64_t))
         node.i0 = n
         link(node, 0, x)
-    y = fresh(x, x.rank, sizes, x.code)
+    y = empty_beside(x, x.rank, sizes, x.code)
     if y.count:
         fill_with(y, value.f, value.i)
         copy_middle(y, x, n, pads)
@@ -154,7 +154,7 @@ cdef Tensor mirrored(Tensor x, const int64_t* sizes, const Mirror* m):
     cdef Scalar[8] s
     cdef View[2] v
     cdef Node node = mirror_node(x, m, False)
-    cdef Tensor y = fresh(x, x.rank, sizes, x.code)
+    cdef Tensor y = empty_beside(x, x.rank, sizes, x.code)
     x = contiguous(x)
     view_of(&v[0], y)
     view_of(&v[1], x)
@@ -175,7 +175,7 @@ cdef Tensor gathered(Tensor y, const int64_t* sizes, const Mirror* m):
     """The adjoint: x[q] = sum of y[p] over all p that come from q."""
     cdef Scalar[8] s
     cdef Node node = mirror_node(y, m, True)
-    cdef Tensor x = fresh(y, y.rank, sizes, y.code)
+    cdef Tensor x = empty_beside(y, y.rank, sizes, y.code)
     launch(GATHER, x, y, None, None, s, scalars_of(m, s))
     if node is not None:
         attach(x, node)

@@ -8,8 +8,8 @@ from tinytorch._core.executor cimport (
     Kernel, KernelCall, Scalar, View, register_kernel, run, view_of)
 from tinytorch._core.ops.shape cimport c_squeeze, c_unsqueeze, contiguous
 from tinytorch._core.ops.window cimport (
-    fresh, launch, packed, read_each, refuse_dtype, sizes_text)
-from tinytorch._core.tensor cimport Tensor
+    launch, packed, read_each, refuse_dtype, sizes_text)
+from tinytorch._core.tensor cimport Tensor, empty_beside
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport BOOL, compute_of, is_float
 
@@ -55,7 +55,7 @@ cdef Tensor unfolded(Tensor x, const int64_t* p):
     sizes[0] = x.sizes[0]
     sizes[1] = p[12] * p[0] * p[1]
     sizes[2] = p[8] * p[9]
-    y = fresh(x, 3, sizes, x.code)
+    y = empty_beside(x, 3, sizes, x.code)
     x = contiguous(x)
     view_of(&v[0], y)
     view_of(&v[1], x)
@@ -85,7 +85,7 @@ cdef Tensor folded(Tensor y, const int64_t* p):
     sizes[1] = p[12]
     sizes[2] = p[10]
     sizes[3] = p[11]
-    x = fresh(y, 4, sizes, y.code)
+    x = empty_beside(y, 4, sizes, y.code)
     launch(FOLD, x, y, None, None, s, scalars_of(p, s))
     if node is not None:
         attach(x, node)

@@ -11,8 +11,8 @@ from tinytorch._core.executor cimport (
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.shape cimport read_int
 from tinytorch._core.ops.window cimport (
-    compute_code, fresh, launch, operand, packed, read_axes, refuse_dtype, sizes_text)
-from tinytorch._core.tensor cimport Tensor, empty_as
+    compute_code, launch, operand, packed, read_axes, refuse_dtype, sizes_text)
+from tinytorch._core.tensor cimport Tensor, empty_as, empty_beside
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport BOOL, I64, compute_of, is_float
 
@@ -82,7 +82,7 @@ cdef object c_max_pool(Tensor x, const int64_t* sizes, const Windows* w,
     cdef int code = compute_code(x.code)
     cdef Node node = None
     cdef Tensor places = None
-    cdef Tensor y = fresh(x, x.rank, sizes, x.code)
+    cdef Tensor y = empty_beside(x, x.rank, sizes, x.code)
     cdef Tensor target = y if y.code == code else empty_as(y, code)
     cdef Tensor from_ = operand(x, code)
     if needs_grad(x):
@@ -93,7 +93,7 @@ cdef object c_max_pool(Tensor x, const int64_t* sizes, const Windows* w,
     view_of(&v[n], target)
     n += 1
     if with_places or node is not None:
-        places = fresh(x, x.rank, sizes, I64)
+        places = empty_beside(x, x.rank, sizes, I64)
         view_of(&v[n], places)
         n += 1
     view_of(&v[n], from_)
@@ -123,7 +123,7 @@ cdef Tensor scattered(Tensor g, Tensor at, int dims, const int64_t* sizes):
         node.i0 = dims
         link(node, 0, g)
         save(node, 0, at)
-    x = fresh(g, g.rank, sizes, g.code)
+    x = empty_beside(g, g.rank, sizes, g.code)
     s.i = dims
     launch(SCATTER, x, g, at, None, &s, 1, 1)
     if node is not None:
@@ -148,7 +148,7 @@ cdef Tensor c_pool_gather(Tensor x, Tensor at, int dims):
         node.i0 = dims
         link(node, 0, x)
         save(node, 0, at)
-    y = fresh(x, at.rank, at.sizes, x.code)
+    y = empty_beside(x, at.rank, at.sizes, x.code)
     s.i = dims
     launch(GATHER, y, x, at, None, &s, 1, 1)
     if node is not None:
@@ -177,7 +177,7 @@ cdef Node mean_node(Tensor x, const Windows* w, Backward backward):
 cdef Tensor c_mean_pool(Tensor x, const int64_t* sizes, const Windows* w):
     cdef Scalar[MOST_SCALARS] s
     cdef Node node = mean_node(x, w, mean_backward)
-    cdef Tensor y = fresh(x, x.rank, sizes, x.code)
+    cdef Tensor y = empty_beside(x, x.rank, sizes, x.code)
     launch(MEAN, y, x, None, None, s, scalars_of(w, s))
     if node is not None:
         attach(y, node)
@@ -195,7 +195,7 @@ cdef int mean_backward(Node node, Tensor gy) except -1:
 cdef Tensor mean_spread(Tensor gy, const int64_t* sizes, const Windows* w):
     cdef Scalar[MOST_SCALARS] s
     cdef Node node = mean_node(gy, w, mean_spread_backward)
-    cdef Tensor gx = fresh(gy, gy.rank, sizes, gy.code)
+    cdef Tensor gx = empty_beside(gy, gy.rank, sizes, gy.code)
     launch(SPREAD, gx, gy, None, None, s, scalars_of(w, s))
     if node is not None:
         attach(gx, node)

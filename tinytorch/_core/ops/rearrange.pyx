@@ -3,8 +3,7 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
-from tinytorch._core.autograd cimport (
-    Node, attach, inference_mode, link, needs_grad, new_node, send)
+from tinytorch._core.autograd cimport Node, attach, link, needs_grad, new_node, send
 from tinytorch._core.executor cimport copy_into, refuse_capture
 from tinytorch._core.ops.convert cimport c_to_device
 from tinytorch._core.ops.reduce cimport c_sum
@@ -12,19 +11,12 @@ from tinytorch._core.ops.shape cimport (
     c_expand, c_flatten, c_reshape, c_to, c_unsqueeze, contiguous, either, read_dim,
     read_dims, read_int, read_sizes, saved_sizes, save_sizes, unpack)
 from tinytorch._core.storage cimport CPU, META
-from tinytorch._core.tensor cimport INFERENCE, Tensor, data, empty_beside, view
+from tinytorch._core.tensor cimport Tensor, data, empty_beside, view
 from tinytorch._core.types cimport I32, I64, MAX_DIMS, itemsize
 
 __all__ = ["flip", "fliplr", "flipud", "roll", "rot90", "tile", "repeat_interleave"]
 METHODS = ["flip", "fliplr", "flipud", "roll", "rot90", "repeat", "tile",
            "repeat_interleave"]
-
-
-cdef inline Tensor fresh(Tensor x, int rank, const int64_t* sizes):
-    cdef Tensor y = empty_beside(x, rank, sizes, x.code)
-    if inference_mode():
-        y.flags |= INFERENCE
-    return y
 
 
 # ---- flip ----
@@ -33,7 +25,7 @@ cdef Tensor c_flip(Tensor x, int n, const int* dims):
     cdef int64_t[MAX_DIMS] strides
     cdef int64_t offset = x.offset
     cdef int i, d
-    cdef Tensor y = fresh(x, x.rank, x.sizes)
+    cdef Tensor y = empty_beside(x, x.rank, x.sizes, x.code)
     cdef Node node
     memcpy(strides, x.strides, x.rank * sizeof(int64_t))
     if x.rank and x.count:
@@ -133,7 +125,7 @@ cdef int copy_part(Tensor y, Tensor x, int dim, int64_t to, int64_t start,
 
 
 cdef Tensor rolled(Tensor x, int dim, int64_t shift):
-    cdef Tensor y = fresh(x, x.rank, x.sizes)
+    cdef Tensor y = empty_beside(x, x.rank, x.sizes, x.code)
     cdef int64_t n = x.sizes[dim]
     if x.count == 0:
         return y
@@ -216,7 +208,7 @@ cdef Tensor c_repeat(Tensor x, int rank, const int64_t* repeats):
     cdef Node node
     for d in range(rank):
         sizes[d] = repeats[d] * (x.sizes[d - lead] if d >= lead else 1)
-    y = fresh(x, rank, sizes)
+    y = empty_beside(x, rank, sizes, x.code)
     for d in range(rank):  # every dimension is (repeats, size); the ones are left out
         e = d - lead
         if n > MAX_DIMS - 2:
@@ -349,7 +341,7 @@ cdef Tensor evenly(Tensor x, int64_t times, int dim):
         x = c_unsqueeze(x, 0)
     memcpy(sizes, x.sizes, x.rank * sizeof(int64_t))
     sizes[dim] *= times
-    y = fresh(x, x.rank, sizes)
+    y = empty_beside(x, x.rank, sizes, x.code)
     memcpy(strides, y.strides, x.rank * sizeof(int64_t))
     inner = strides[dim]
     strides[dim] *= times

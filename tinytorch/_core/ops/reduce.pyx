@@ -9,16 +9,15 @@ from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport int64_t, uint64_t
 
 from tinytorch._core.autograd cimport (
-    Backward, Node, attach, gradient_ops, inference_mode, link, needs_grad, new_node,
-    save, save_output, send)
+    Backward, Node, attach, gradient_ops, link, needs_grad, new_node, save, save_output,
+    send)
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, View, copy_into, register_kernel, run,
     tt_parallel_for, view_of)
 from tinytorch._core.ops.arithmetic cimport c_mul_number
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.shape cimport c_reshape, dtype_word
-from tinytorch._core.tensor cimport (
-    INFERENCE, Tensor, empty, empty_beside, over_storage)
+from tinytorch._core.tensor cimport Tensor, empty, empty_beside, over_storage
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport I64, MAX_DIMS, compute_of, is_float, parse_dtype
 
@@ -164,8 +163,6 @@ cdef Tensor reduced(const Kernel* kernel, Tensor x, uint64_t dims, bint keepdim,
             kept[d] = 1 if dims >> d & 1 else x.sizes[d]
             strides[d] = step
             step *= kept[d]
-    if inference_mode():
-        y.flags |= INFERENCE
     view_of(&v[0], y)
     v[0].ndim = x.rank
     v[0].shape = kept

@@ -9,7 +9,7 @@ from tinytorch._core.autograd cimport Node, attach, link, needs_grad, new_node, 
 from tinytorch._core.executor cimport (
     Kernel, KernelCall, Scalar, View, copy_into, register_kernel, run, view_of)
 from tinytorch._core.ops.window cimport (
-    compute_code, fresh, operand, packed, refuse_dtype, sizes_text)
+    compute_code, operand, packed, refuse_dtype, sizes_text)
 from tinytorch._core.tensor cimport Tensor, empty_beside
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport F32, U8, compute_of, is_float
@@ -97,7 +97,7 @@ cdef Tensor along(const Kernel* kernel, Tensor x, int axis, int64_t size, int a,
 
 
 cdef Tensor finished(Tensor x, Tensor part, const int64_t* sizes, Node node):
-    cdef Tensor y = fresh(x, x.rank, sizes, x.code)
+    cdef Tensor y = empty_beside(x, x.rank, sizes, x.code)
     copy_into(y, part)
     if node is not None:
         attach(y, node)

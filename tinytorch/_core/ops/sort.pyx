@@ -6,6 +6,7 @@ from libc.stdint cimport INT32_MIN, INT64_MIN, int64_t
 from tinytorch._core.autograd cimport Node, attach, needs_grad, save, save_output
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, Scalar, fill_with, register_kernel, tt_parallel_for)
+from tinytorch._core.ops.assign cimport check_apart
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.extremum cimport index_node, share_evenly
 from tinytorch._core.ops.lines cimport along, drop, sized
@@ -217,12 +218,9 @@ def kthvalue(Tensor input not None, k, dim=-1, keepdim=False, *, out=None):
             f"kthvalue(): selected number k out of range for dimension {d}")
     if input.code == BOOL:
         raise NotImplementedError("\"kthvalue_cpu\" not implemented for 'Bool'")
-    if out is not None and (<Tensor?>out[0]).storage == input.storage:
-        raise RuntimeError(
-            "unsupported operation: some elements of the input tensor and the "
-            "written-to tensor refer to a single memory location. Please clone() the "
-            "tensor before performing the operation.")
     y = chosen(KTH, b"KthvalueBackward0", input, d, 1, keepdim, rank - 1, 0, index)
+    if out is not None:
+        check_apart(out[0], y, [input])
     return deliver_pair(KthvalueResult, y, <Tensor>index[0], out)
 
 

@@ -3,14 +3,13 @@
 from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, inference_mode, link, needs_grad, new_node, rebase,
-    send)
+    Node, attach, check_inplace, link, needs_grad, new_node, rebase, send)
 from tinytorch._core.executor cimport (
     Driver, Kernel, Scalar, View, copy_into, register_kernel, run, view_of)
 from tinytorch._core.ops.elementwise cimport deliver
 from tinytorch._core.ops.shape cimport c_clone, c_reshape, contiguous, read_int, wrap
 from tinytorch._core.ops.strided cimport c_diagonal, on_diagonal
-from tinytorch._core.tensor cimport INFERENCE, Tensor, empty_like, is_contiguous, wrote
+from tinytorch._core.tensor cimport Tensor, empty_like, is_contiguous, wrote
 from tinytorch._core.threads cimport parallel_for
 
 __all__ = ["tril", "triu", "diag", "diag_embed", "diagflat"]
@@ -45,8 +44,6 @@ cdef int fill_triangle(Tensor y, Tensor x, int64_t diagonal, bint upper) except 
 cdef Tensor c_triangle(Tensor x, int64_t diagonal, bint upper):
     cdef Tensor y = empty_like(x)
     cdef Node node
-    if inference_mode():
-        y.flags |= INFERENCE
     fill_triangle(y, contiguous(x), diagonal, upper)
     if needs_grad(x):
         node = new_node(triangle_backward,

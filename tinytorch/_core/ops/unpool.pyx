@@ -8,9 +8,8 @@ from tinytorch._core.executor cimport Kernel, KernelCall, Scalar, register_kerne
 from tinytorch._core.ops.elementwise cimport same_device
 from tinytorch._core.ops.pool cimport c_pool_gather
 from tinytorch._core.ops.shape cimport c_squeeze, c_unsqueeze, dtype_word
-from tinytorch._core.ops.window cimport (
-    fresh, launch, read_axes, refuse_dtype, sizes_text)
-from tinytorch._core.tensor cimport Tensor, same_shape
+from tinytorch._core.ops.window cimport launch, read_axes, refuse_dtype, sizes_text
+from tinytorch._core.tensor cimport Tensor, empty_beside, same_shape
 from tinytorch._core.threads cimport parallel_for
 from tinytorch._core.types cimport I64, is_float
 
@@ -38,7 +37,7 @@ cdef Tensor unpooled(Tensor x, Tensor at, const int64_t* sizes, int dims):
         node.i0 = dims
         link(node, 0, x)
         save(node, 0, at)
-    y = fresh(x, x.rank, sizes, x.code)
+    y = empty_beside(x, x.rank, sizes, x.code)
     s.i = dims
     try:
         launch(UNPOOL, y, x, at, None, &s, 1, 1)

@@ -17,7 +17,6 @@ cdef int refuse_dtype(str kernel, int code) except -1     # raises PyTorch's err
 
 cdef int compute_code(int code) noexcept nogil            # F32, F64 or I64
 cdef Tensor operand(Tensor x, int code)                   # contiguous, cast; no graph
-cdef Tensor fresh(Tensor like, int rank, const int64_t* sizes, int code)
 # y = kernel(a, b, c) on contiguous operands of y's compute type; None ends the
 # operands.
 # Operands beyond `floats` (of a, b, c) keep their own dtype.

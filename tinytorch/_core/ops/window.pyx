@@ -3,11 +3,9 @@
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t
 
-from tinytorch._core.autograd cimport inference_mode
 from tinytorch._core.executor cimport Kernel, Scalar, View, copy_into, run, view_of
 from tinytorch._core.ops.shape cimport contiguous, dtype_word, read_int
-from tinytorch._core.tensor cimport (
-    INFERENCE, Tensor, empty_as, empty_beside, is_contiguous, size_of)
+from tinytorch._core.tensor cimport Tensor, empty_as, is_contiguous, size_of
 from tinytorch._core.types cimport F32, F64, I64, compute_of
 
 cdef enum:
@@ -78,13 +76,6 @@ cdef Tensor operand(Tensor x, int code):
         return x if is_contiguous(x) else contiguous(x)
     y = empty_as(x, code)
     copy_into(y, x)
-    return y
-
-
-cdef Tensor fresh(Tensor like, int rank, const int64_t* sizes, int code):
-    cdef Tensor y = empty_beside(like, rank, sizes, code)
-    if inference_mode():
-        y.flags |= INFERENCE
     return y
 
 
