@@ -283,18 +283,15 @@ def attempt(call: Callable[[], Any]) -> Any:
 
 
 def fresh(value: Any) -> Any:
-    """Copy tensors with strides and requires_grad, so that a call may write them."""
+    """Copy tensors with all their memory, so that a call may write them."""
     if isinstance(value, torch.Tensor):
         if value.layout is not torch.strided:
             return value
-        copy = torch.empty_like(value).copy_(value.detach())
-        if copy.stride() != value.stride() and value.numel():
-            span = 1 + sum(
-                (n - 1) * s for n, s in zip(value.shape, value.stride(), strict=True)
-            )
-            flat = torch.as_strided(value.detach(), (span,), (1,)).clone()
-            copy = torch.as_strided(flat, value.shape, value.stride())
-        return copy.detach().requires_grad_(value.requires_grad)
+        value = value.resolve_conj().resolve_neg()
+        storage = value.untyped_storage().clone()
+        place = value.storage_offset(), value.shape, value.stride()
+        copy = torch.empty(0, dtype=value.dtype, device=value.device)
+        return copy.set_(storage, *place).requires_grad_(value.requires_grad)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*map(fresh, value))
     if isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):

@@ -132,7 +132,7 @@ def _tensor_to_tiny(x: torch.Tensor, memo: dict[Any, Any]) -> Any:
     if x.is_quantized:
         raise Refused("quantised tensor")
     if x.dim() > 64:
-        raise Refused("more than 64 dimensions cannot pass through NumPy")
+        raise Refused("more than 64 dimensions")
     dtype = dtype_to_tiny(x.dtype)
     if x.device.type == "meta":
         return tt.empty(tuple(x.shape), dtype=dtype, device="meta")

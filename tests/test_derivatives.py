@@ -57,7 +57,8 @@ def programs(name: str, limit: int) -> Iterator[tuple[Callable[..., Any], list[A
             continue
         for _, sample in opdb._samples(info, torch.float64, True, limit):
             if not refusal(sample.args, sample.kwargs):
-                yield program(info, sample)
+                with contextlib.suppress(Refused):
+                    yield program(info, sample)
 
 
 def program(info: Any, sample: Any) -> tuple[Callable[..., Any], list[Any]]:
@@ -175,8 +176,8 @@ def test_every_node_is_made_by_a_checked_op() -> None:
     for name in FURTHER:
         missing -= made(*further(name), False)
     for name in opdb.NAMES:
-        # What cannot be carried over or differentiated is test_opdb's affair.
-        with contextlib.suppress(Refused, RuntimeError, NotImplementedError):
+        # What cannot be differentiated is test_opdb's affair.
+        with contextlib.suppress(RuntimeError, NotImplementedError):
             for case in programs(name, 3):
                 missing -= made(*case, False)
                 if name in TWICE:
@@ -184,19 +185,52 @@ def test_every_node_is_made_by_a_checked_op() -> None:
     assert missing == UNPROVEN
 
 
-def check(function: Callable[..., Any], inputs: list[Any]) -> None:
-    if function() and inputs:
-        assert gradcheck(function, inputs, fast_mode=True)
+# Where differences prove nothing; PyTorch's own tests leave the real ones out, too.
+NOT_CHECKED = dict.fromkeys(
+    ("bfloat16", "float", "half"), "the result is too coarse for differences"
+) | {
+    "__rpow__": "powers of negative numbers are NaN",
+    "cov": "the derivative leaves the weights of the mean out, as PyTorch's does",
+    "linalg.norm": "zeros, where the derivative jumps",
+    "nn.functional.max_unpool2d": "two values share a place, and either may win",
+    "nn.functional.max_unpool3d": "two values share a place, and either may win",
+    "complex": "complex numbers",
+    "linalg.eig": "complex numbers",
+    "linalg.eigvals": "complex numbers",
+    "view_as_complex": "complex numbers",
+    "normal": "the mean moves what is drawn; its derivative is 0 by definition",
+}
+NOT_CHECKED_TWICE = {
+    "nn.functional.ctc_loss": "refuses a second derivative, as PyTorch's does",
+}
+
+
+def check(function: Callable[..., Any], inputs: list[Any], twice: bool = True) -> bool:
+    """Return whether there was anything to check."""
+    if not (function() and inputs):
+        return False
+    assert gradcheck(function, inputs, fast_mode=True)
+    if twice:
         assert gradgradcheck(function, inputs, fast_mode=True)
+    return True
+
+
+def test_fast_gradcheck_moves_no_element_far() -> None:
+    """Nor does it draw from the caller's random numbers."""
+    state = tt.get_rng_state()
+    for L in (tt, torch):
+        x = L.full((10_000,), 5e-7, dtype=L.float64).requires_grad_()
+        assert L.autograd.gradcheck(L.abs, x, fast_mode=True)
+    assert tt.equal(tt.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("name", FURTHER)
 def test_gradcheck_of_what_the_database_lacks(name: str) -> None:
-    check(*further(name))
+    assert check(*further(name))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", opdb.NAMES)
+@pytest.mark.parametrize("name", sorted(set(opdb.NAMES) - set(NOT_CHECKED)))
 def test_gradcheck(name: str) -> None:
-    for function, inputs in programs(name, 3):
-        check(function, inputs)
+    for case in programs(name, 3):
+        check(*case, name not in NOT_CHECKED_TWICE)

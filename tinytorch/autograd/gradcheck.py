@@ -208,11 +208,19 @@ def _check_repeatable(first: Any, second: Any, o: _Options) -> None:
         )
 
 
+def _unit_like(x: Any, generator: Any) -> Any:
+    """Return a random direction of length 1, so that no element moves by more than eps:
+    many elements moved by eps each would step over the kinks of a function."""
+    u = tinytorch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+    return u / u.norm() if x.numel() else u
+
+
 def _check_fast(
     func: Callable[..., Any], inputs: tuple[Any, ...], checked: list[Any], o: _Options
 ) -> None:
     outputs = _differentiable(func(*inputs))
-    seeds = [tinytorch.rand_like(y) for y in outputs]
+    generator = tinytorch.Generator()  # leaves the caller's random numbers alone
+    seeds = [_unit_like(y, generator) for y in outputs]
     rows = [
         _row(outputs, i, v, checked, o) if v.numel() else [None] * len(checked)
         for i, v in enumerate(seeds)
@@ -220,7 +228,7 @@ def _check_fast(
     for j, x in enumerate(checked):
         if not x.numel():
             continue
-        u = tinytorch.rand_like(x)
+        u = _unit_like(x, generator)
         data = x.detach()
         before = data.clone()
         data.copy_(before + o.eps * u)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinytorch._core.ops.creation import empty, empty_strided, zeros
+from tinytorch._core.ops.creation import empty, zeros
 from tinytorch._core.ops.lines import delivered
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.types import bool_, int64
@@ -76,14 +76,16 @@ def as_strided_scatter(
     storage_offset: int | None = None,
 ) -> Tensor:
     """Return the input with ``input.as_strided(...)`` replaced by `src`."""
-    if input.is_contiguous():
-        whole = input.clone()
-    else:  # the strides are those of the input's memory
-        whole = empty_strided(
-            input.shape, input.stride(), dtype=input.dtype, device=input.device)
-        whole.copy_(input)
-    start = 0 if storage_offset is None else storage_offset - input.storage_offset()
-    return _replaced(whole, whole.as_strided(size, stride, start), src)
+    if any(s == 0 and n > 1 for n, s in zip(input.shape, input.stride(), strict=True)):
+        input = input.clone()  # elements that share a place could not be replaced
+    # The strides and the offset are those of the memory that the input lies in.
+    length = input.untyped_storage().nbytes() // input.element_size()
+    memory = input.detach().as_strided((length,), (1,), 0).clone()
+    place = input.storage_offset(), input.shape, input.stride()
+    whole = empty(0, dtype=input.dtype, device=input.device)
+    whole.set_(memory.untyped_storage(), *place)
+    whole.copy_(input)
+    return _replaced(whole, whole.as_strided(size, stride, storage_offset), src)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
