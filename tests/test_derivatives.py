@@ -55,6 +55,8 @@ def programs(name: str, limit: int) -> Iterator[tuple[Callable[..., Any], list[A
     for info in opdb.op_infos()[name]:
         if not (info.supports_autograd and info.supports_dtype(torch.float64, "cpu")):
             continue
+        if info.variant_test_name == "subgradients_at_zero":  # where derivatives jump
+            continue
         for _, sample in opdb._samples(info, torch.float64, True, limit):
             if not refusal(sample.args, sample.kwargs):
                 with contextlib.suppress(Refused):
@@ -191,7 +193,6 @@ NOT_CHECKED = dict.fromkeys(
 ) | {
     "__rpow__": "powers of negative numbers are NaN",
     "cov": "the derivative leaves the weights of the mean out, as PyTorch's does",
-    "linalg.norm": "zeros, where the derivative jumps",
     "nn.functional.max_unpool2d": "two values share a place, and either may win",
     "nn.functional.max_unpool3d": "two values share a place, and either may win",
     "complex": "complex numbers",

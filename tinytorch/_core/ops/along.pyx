@@ -10,7 +10,7 @@ from tinytorch._core.autograd cimport (
     save, saved, send, wants)
 from tinytorch._core.ops.arithmetic cimport c_mul_number
 from tinytorch._core.ops.assign cimport (
-    check_overlap, check_range, fill_number, fitted, recorded, check_out, start)
+    check_overlap, check_range, deliver_apart, fill_number, fitted, recorded, start)
 from tinytorch._core.ops.elementwise cimport Number, as_number, deliver
 from tinytorch._core.ops.points cimport (
     PUT_ADD, PUT_SET, first_outside, read_along, write_along, write_points)
@@ -108,8 +108,7 @@ def index_select(Tensor input not None, dim, Tensor index not None, *, out=None)
         raise RuntimeError("index_select(): Index to scalar can have only 1 value, got "
                            f"{index.count} value(s)")
     y = c_index_select(input, d, index)
-    check_out(out, input, index)
-    return deliver(y, out)
+    return deliver_apart(y, (input, index), out)
 
 
 # ---- add ----

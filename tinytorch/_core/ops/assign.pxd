@@ -16,9 +16,9 @@ cdef int refuse_repeats(Tensor y) except -1          # elements that share a pla
 cdef Tensor start(Tensor x, bint in_place)
 cdef Tensor recorded(Tensor y, Node node, bint in_place)
 cdef Number fitted(const Number* value, int code) noexcept  # as an element of the dtype
-# out= must not share memory with what was read: a, and b unless it is None.
-cdef int check_out(object out, Tensor a, Tensor b) except -1
-cdef int check_apart(object out, Tensor result, list given) except -1
+# The result, or `out` filled with it: not over the given tensors, a list or a tuple.
+cdef object deliver_apart(Tensor result, object given, object out)
+cdef int check_apart(Tensor y, Tensor result, object given) except -1
 # The node of a write whose old values do not matter; None if nothing records.
 # `backward` sends zeros to input 0; input 1 is x, if it is not None.
 cdef Node overwriting(Tensor y, Tensor x, int (*backward)(Node, Tensor) except -1,

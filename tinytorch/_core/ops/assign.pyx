@@ -11,7 +11,7 @@ from tinytorch._core.autograd cimport (
     link, link_fitted, needs_grad, new_node, rebase, send, wants)
 from tinytorch._core.executor cimport copy_into, fill_with
 from tinytorch._core.ops.elementwise cimport (
-    Number, as_number, broadcast_with, number_of_int)
+    Number, as_number, broadcast_with, deliver, number_of_int)
 from tinytorch._core.ops.shape cimport c_clone, zeros_like
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport (
@@ -100,31 +100,21 @@ cdef int check_overlap(Tensor y, Tensor x) except -1:
     return 0
 
 
-cdef int check_out(object out, Tensor a, Tensor b) except -1:
-    """An out= tensor of ops whose order of reading and writing differ."""
-    cdef Tensor y
-    if not isinstance(out, Tensor) or (<Tensor>out).count == 0:
-        return 0
-    y = <Tensor>out
-    refuse_repeats(y)
-    if y.storage == a.storage or b is not None and y.storage == b.storage:
-        refuse_overlap()
-    return 0
+cdef object deliver_apart(Tensor result, object given, object out):
+    """Deliver what was made of the given tensors, but not over their elements."""
+    if isinstance(out, Tensor):
+        check_apart(<Tensor>out, result, given)
+    return deliver(result, out)
 
 
-cdef int check_apart(object out, Tensor result, list given) except -1:
-    """An out= tensor that would lie over what the result was made of, when it has got
+cdef int check_apart(Tensor y, Tensor result, object given) except -1:
+    """Refuse an out= tensor that would lie over one of the given ones, when it has got
     the result's shape."""
-    cdef Tensor x, y
-    cdef bint fits
-    cdef int64_t last
-    if not isinstance(out, Tensor):
-        return 0
-    y = <Tensor>out
-    fits = same_shape(y, result)
+    cdef Tensor x
+    cdef bint fits = same_shape(y, result)
+    cdef int64_t last = y.offset + result.count * itemsize[y.code]
     if fits:
         refuse_repeats(y)
-    last = y.offset + result.count * itemsize[y.code]
     for x in given:
         if x is y or fits and x.count and x.storage == y.storage and same_places(x, y):
             refuse_overlap()

@@ -8,8 +8,7 @@ from tinytorch._core.autograd cimport (
 from tinytorch._core.executor cimport copy_into
 from tinytorch._core.ops.advanced cimport index_embed
 from tinytorch._core.ops.assign cimport (
-    check_overlap, recorded, check_out, start)
-from tinytorch._core.ops.elementwise cimport deliver
+    check_overlap, deliver_apart, recorded, start)
 from tinytorch._core.ops.points cimport (
     PUT_ADD, PUT_SET, first_outside, read_points, write_points)
 from tinytorch._core.ops.shape cimport (
@@ -78,8 +77,7 @@ def take(Tensor input not None, Tensor index not None, *, out=None):
     cdef Tensor y
     check_long(index, "take")
     y = c_take(input, index)
-    check_out(out, input, index)
-    return deliver(y, out)
+    return deliver_apart(y, (input, index), out)
 
 
 cdef Tensor put_into(Tensor x, Tensor index, Tensor source, bint accumulate,

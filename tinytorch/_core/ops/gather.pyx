@@ -12,7 +12,7 @@ from tinytorch._core.executor cimport (
     Driver, Kernel, Scalar, View, copy_into, register_kernel, run, tt_parallel_for,
     view_of)
 from tinytorch._core.ops.assign cimport (
-    c_copy_, check_out, check_overlap, check_range, fill_number, recorded, start)
+    c_copy_, check_overlap, check_range, deliver_apart, fill_number, recorded, start)
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, broadcast_with, deliver)
 from tinytorch._core.ops.index cimport c_slice
@@ -144,8 +144,7 @@ def gather(Tensor input not None, dim, Tensor index not None, *, sparse_grad=Fal
         raise RuntimeError(f"Expected out tensor to have dtype {c_name(input.code)}, "
                            f"but got {c_name((<Tensor>out).code)} instead")
     y = c_gather(input, d, index)
-    check_out(out, input, index)
-    return deliver(y, out)
+    return deliver_apart(y, (input, index), out)
 
 
 def take_along_dim(Tensor input not None, Tensor indices not None, dim=None, *,

@@ -7,8 +7,7 @@ from tinytorch._core.autograd cimport (
     Node, attach, grad_mode, link, new_node, send, wants)
 from tinytorch._core.elements cimport item
 from tinytorch._core.executor cimport copy_into
-from tinytorch._core.ops.assign cimport check_apart
-from tinytorch._core.ops.elementwise cimport deliver
+from tinytorch._core.ops.assign cimport deliver_apart
 from tinytorch._core.ops.index cimport c_select, c_slice
 from tinytorch._core.ops.shape cimport c_to, read_dim, read_int, wrap, zeros
 from tinytorch._core.tensor cimport (
@@ -42,12 +41,6 @@ cdef int common_code(list tensors) except -1:
         if x.code != code:
             code = promote(code, x.code)
     return code
-
-
-cdef object deliver_apart(Tensor y, list given, object out):
-    if out is not None:
-        check_apart(out, y, given)
-    return deliver(y, out)
 
 
 cdef inline bint is_nothing(Tensor x) noexcept:
@@ -224,10 +217,11 @@ cdef int stack_backward(Node node, Tensor gy) except -1:
 def stack(tensors, dim=0, *, out=None):
     """Return the tensors joined along a new dimension."""
     cdef list given = tensors_of(tensors, "stack")
+    cdef int at
     if len(given) == 0:
         raise RuntimeError("stack expects a non-empty TensorList")
-    return deliver_apart(c_stack(given, wrap(read_int(dim, "stack", "dim"),
-                                             (<Tensor>given[0]).rank + 1)), given, out)
+    at = wrap(read_int(dim, "stack", "dim"), (<Tensor>given[0]).rank + 1)
+    return deliver_apart(c_stack(given, at), given, out)
 
 
 # ---- one part ----

@@ -10,7 +10,7 @@ from tinytorch._core.executor cimport (
     Driver, Kernel, View, copy_into, refuse_capture, register_kernel, run,
     tt_parallel_for, view_of)
 from tinytorch._core.ops.assign cimport (
-    c_copy_, check_overlap, check_range, fitted, recorded, check_out, start)
+    c_copy_, check_overlap, check_range, deliver_apart, fitted, recorded, start)
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, broadcast, deliver, number_of_int)
 from tinytorch._core.ops.index cimport c_slice
@@ -120,8 +120,7 @@ def masked_select(Tensor input not None, Tensor mask not None, *, out=None):
     y = selected(x, mask)
     if node is not None:
         attach(y, node)
-    check_out(out, input, mask)
-    return deliver(y, out)
+    return deliver_apart(y, (input, mask), out)
 
 
 cdef Tensor selected(Tensor x, Tensor mask):

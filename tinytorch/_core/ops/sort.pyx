@@ -220,7 +220,7 @@ def kthvalue(Tensor input not None, k, dim=-1, keepdim=False, *, out=None):
         raise NotImplementedError("\"kthvalue_cpu\" not implemented for 'Bool'")
     y = chosen(KTH, b"KthvalueBackward0", input, d, 1, keepdim, rank - 1, 0, index)
     if out is not None:
-        check_apart(out[0], y, [input])
+        check_apart(<Tensor?>out[0], y, (input,))
     return deliver_pair(KthvalueResult, y, <Tensor>index[0], out)
 
 
