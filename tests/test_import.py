@@ -10,7 +10,7 @@ import pytest
 
 from interpreters import run_python
 
-BUDGET_MS = 60.0  # over bare Python; the medians of alternating runs
+BUDGET_MS = 60.0  # the medians of alternating runs
 FOREIGN = ("numpy", "torch", "pycuda", "scipy", "cupy", "nvmath")
 
 
@@ -62,17 +62,15 @@ def test_import_brings_no_unexpected_module() -> None:
 
 @pytest.mark.slow
 def test_import_time() -> None:
-    timed = (
-        "import time; start = time.perf_counter();{}"
-        " print((time.perf_counter() - start) * 1e3)"
-    )
-    run_output("import tinytorch")  # warms the disk cache
-    rounds = [
-        float(run_output(timed.format(" import tinytorch;")))
-        - float(run_output(timed.format("")))
-        for _ in range(9)
-    ]
-    assert statistics.median(rounds) <= BUDGET_MS
+    """On a busy machine the import of NumPy, timed beside ours, says what 60 ms are."""
+    timed = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
+    spent: dict[str, list[float]] = {"import tinytorch": [], "import numpy": []}
+    for _ in range(10):
+        for code, times in spent.items():
+            times.append(1e3 * float(run_output(timed.format(code))))
+    # The first round warms the disk's cache.
+    ours, numpy = (statistics.median(times[1:]) for times in spent.values())
+    assert ours <= max(BUDGET_MS, 0.8 * numpy)
 
 
 def test_import_beside_torch_and_numpy() -> None:
