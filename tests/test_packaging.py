@@ -20,7 +20,9 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 WHEEL_LIMIT = 11 << 19  # 5.5 MB; the wish is 5
 INSTALLED_LIMIT = 15 << 20
-QUICK = {**os.environ, "TINYTORCH_DEBUG": "1"}
+# A path to the checkout would come before what is installed.
+CLEAN = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+QUICK = {**CLEAN, "TINYTORCH_DEBUG": "1"}
 SMOKE = """
 import importlib, sys, pathlib
 import tinytorch as tt
@@ -41,6 +43,7 @@ pytestmark = pytest.mark.slow
 
 def run(*command: str | pathlib.Path, **options: object) -> str:
     """Run a command; return its output, or fail with it."""
+    options.setdefault("env", CLEAN)
     done = subprocess.run(
         [str(word) for word in command],
         stdout=subprocess.PIPE,
@@ -62,12 +65,11 @@ def smoke(python: pathlib.Path, elsewhere: pathlib.Path) -> pathlib.Path:
     """Use the installed package, and open each module of its core, from another folder;
     return where it lies."""
     elsewhere.mkdir(exist_ok=True)
-    clean = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     core = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in sorted(ROOT.glob("tinytorch/_core/**/*.pyx"))
     ]
-    said = run(python, "-W", "error", "-c", SMOKE, *core, cwd=elsewhere, env=clean)
+    said = run(python, "-W", "error", "-c", SMOKE, *core, cwd=elsewhere)
     run(python, "-m", "pip", "check")
     return pathlib.Path(said.split()[0])
 
