@@ -91,8 +91,9 @@ print(a[0, 0].item(), b[0, 0].item(), c[0, 0])
 )
 def test_exit_is_clean(ending: str) -> None:
     code = f"""
-import os, sys, threading, time
+import os, sys, threading, time, warnings
 import tinytorch as tt
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12's, of such forks
 tt.set_num_threads(2)
 x = tt.ones(1 << 20, requires_grad=True)
 (x * 2).sum().backward()

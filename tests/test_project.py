@@ -151,7 +151,6 @@ LARGE: dict[str, str] = {
     "tests/op_specs.py": "the one table of all rows, formulas beside it",
     "tests/test_distributions.py": "one table of distributions, read by every test",
     "tinytorch/nn/modules/module.py": "the protocol of one class",
-    "tests/test_memory.py": "leaks, cycles, depth and failing allocations share loops",
 }
 
 

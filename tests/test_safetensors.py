@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +18,7 @@ from tinytorch.utils.npz import load_npz, save_npz
 
 torch = pytest.importorskip("torch")
 
-
+import safetensors.torch as reference
 
 DTYPES = ["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16",
           "int8", "uint8", "bool"]

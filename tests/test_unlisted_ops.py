@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+torch = pytest.importorskip("torch")
+
 import tinytorch as tt
 from oracle import seed
-
-torch = pytest.importorskip("torch")
 
 IMAGE = (1, 2, 5, 6)
 CUBE = (1, 2, 4, 5, 6)

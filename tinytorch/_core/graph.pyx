@@ -4,6 +4,7 @@ How gradients travel along the edges is in gradients.pyx, the pass itself in eng
 """
 
 cimport cython
+from cpython.object cimport PyObject, PyTypeObject, destructor
 from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
@@ -13,6 +14,9 @@ from tinytorch._core.tensor cimport (
 from tinytorch._core.types cimport dtype_of
 
 import weakref
+
+cdef extern from "freeing.h":
+    void tt_free_object(PyObject* x, destructor free_now) noexcept
 
 cdef GradientOps ops
 memset(&ops, 0, sizeof(ops))
@@ -32,7 +36,6 @@ cdef Node new_node(Backward backward, const char* title):
 
 
 @cython.freelist(256)
-@cython.trashcan(True)
 cdef class Node:
     """One recorded op: where its inputs' gradients go, and what it saved for them."""
 
@@ -85,6 +88,14 @@ cdef class Node:
     def register_prehook(self, hook):
         """Call hook(grad_outputs) before this node's backward."""
         return add_hook(hooks_of(self).setdefault("pre", {}), hook)
+
+
+cdef destructor free_now = (<PyTypeObject*>Node).tp_dealloc
+
+cdef void free_node(PyObject* node) noexcept:
+    tt_free_object(node, free_now)
+
+(<PyTypeObject*>Node).tp_dealloc = free_node  # a million nodes need no deep stack
 
 
 class HookHandle:

@@ -5,7 +5,7 @@ jump through `operators`, which the op modules fill when they are imported.
 """
 
 cimport cython
-from cpython.object cimport PyObject
+from cpython.object cimport PyObject, PyTypeObject, destructor
 from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -21,6 +21,9 @@ from tinytorch._core.types import Size
 cdef extern from "Python.h":
     void Py_CLEAR(PyObject* x)
 
+cdef extern from "freeing.h":
+    void tt_free_object(PyObject* x, destructor free_now) noexcept
+
 # What a tensor object shows until it is filled: no elements, but nothing to crash on.
 cdef Storage nothing
 memset(&nothing, 0, sizeof(nothing))
@@ -32,7 +35,6 @@ operators = &table
 
 
 @cython.freelist(512)
-@cython.trashcan(True)  # a graph of a million nodes is freed without deep recursion
 cdef class Tensor:
     """An n-dimensional array of one dtype, with PyTorch's interface."""
 
@@ -231,6 +233,14 @@ cdef class Tensor:
     def __richcmp__(self, other, int op): return table.compare(self, other, op)
     def __getitem__(self, key): return table.getitem(self, key)
     def __setitem__(self, key, value): table.setitem(self, key, value)
+
+
+cdef destructor free_now = (<PyTypeObject*>Tensor).tp_dealloc
+
+cdef void free_tensor(PyObject* x) noexcept:
+    tt_free_object(x, free_now)
+
+(<PyTypeObject*>Tensor).tp_dealloc = free_tensor
 
 
 # ---- making tensors ----

@@ -84,7 +84,8 @@ def as_strided_scatter(
     place = input.storage_offset(), input.shape, input.stride()
     whole = empty(0, dtype=input.dtype, device=input.device)
     whole.set_(memory.untyped_storage(), *place)
-    whole.copy_(input)
+    if input.requires_grad:
+        whole.copy_(input)  # the values are there; this records where they are from
     return _replaced(whole, whole.as_strided(size, stride, storage_offset), src)
 
 

@@ -13,5 +13,7 @@
 #endif
 extern TT_THREAD int tt_grad_mode, tt_inference_mode;
 extern TT_THREAD void *tt_current_run; /* the pass backward that the thread is in */
+extern TT_THREAD int tt_freeing; /* objects being freed, one inside the other */
+extern TT_THREAD struct TT_Unfreed *tt_unfreed; /* those that wait: freeing.h */
 extern int tt_anomaly, tt_check_nan;
 #endif

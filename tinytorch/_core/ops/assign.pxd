@@ -9,7 +9,6 @@ cdef Tensor c_fill_(Tensor y, const Number* value)   # checks the range
 cdef int check_range(const Number* value, int code, bint halves=*) except -1
 cdef int fill_number(Tensor y, const Number* value) except -1  # without history
 cdef int check_overlap(Tensor y, Tensor x) except -1  # x: what is read, or None
-cdef int refuse_repeats(Tensor y) except -1          # elements that share a place
 
 # What an op and its in-place twin share: `start` gives the tensor to write, x itself or
 # a copy; `recorded` hangs the written tensor into the graph.

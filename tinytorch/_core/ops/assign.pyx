@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 
 from tinytorch._core.autograd cimport (
     Node, attach, check_history, check_inplace, check_source, check_write, grad_mode,
-    link, link_fitted, needs_grad, new_node, rebase, send, wants)
+    link, link_fitted, needs_grad, new_node, rebase, refuse_repeated, send, wants)
 from tinytorch._core.executor cimport copy_into, fill_with
 from tinytorch._core.ops.elementwise cimport (
     Number, as_number, broadcast_with, deliver, number_of_int)
@@ -71,31 +71,23 @@ cdef int fill_number(Tensor y, const Number* n) except -1:
 
 # ---- memory that is shared ----
 
-cdef int refuse_repeats(Tensor y) except -1:
-    cdef int d
-    for d in range(y.rank):
-        if y.strides[d] == 0 and y.sizes[d] > 1:
-            raise RuntimeError(
-                "unsupported operation: more than one element of the written-to tensor "
-                "refers to a single memory location. Please clone() the tensor before "
-                "performing the operation.")
-    return 0
+cdef bint spans_meet(Tensor x, int64_t count_x, Tensor y, int64_t count_y) noexcept:
+    """Whether dense tensors of so many elements, in one storage, share some."""
+    return (x.offset < y.offset + count_y * itemsize[y.code]
+            and y.offset < x.offset + count_x * itemsize[x.code])
 
 
 cdef int check_overlap(Tensor y, Tensor x) except -1:
     """Refuse targets that repeat elements, and dense tensors that overlap in part."""
-    cdef int64_t last_x, last_y
     if not is_contiguous(y):
-        refuse_repeats(y)
+        refuse_repeated(y)
     if x is None or x.storage != y.storage or x.count == 0 or y.count == 0:
         return 0
     if not is_contiguous(x) or not is_contiguous(y):
         return 0
-    last_x = x.offset + x.count * itemsize[x.code]
-    last_y = y.offset + y.count * itemsize[y.code]
-    if x.offset >= last_y or y.offset >= last_x:
+    if not spans_meet(x, x.count, y, y.count):
         return 0
-    if x.offset != y.offset or last_x != last_y:
+    if x.offset != y.offset or x.count * itemsize[x.code] != y.count * itemsize[y.code]:
         refuse_overlap()
     return 0
 
@@ -112,9 +104,8 @@ cdef int check_apart(Tensor y, Tensor result, object given) except -1:
     the result's shape."""
     cdef Tensor x
     cdef bint fits = same_shape(y, result)
-    cdef int64_t last = y.offset + result.count * itemsize[y.code]
     if fits:
-        refuse_repeats(y)
+        refuse_repeated(y)
     for x in given:
         if x is y or fits and x.count and x.storage == y.storage and same_places(x, y):
             refuse_overlap()
@@ -122,7 +113,7 @@ cdef int check_apart(Tensor y, Tensor result, object given) except -1:
             continue
         if fits and not is_contiguous(y):
             continue
-        if y.offset < x.offset + x.count * itemsize[x.code] and x.offset < last:
+        if spans_meet(x, x.count, y, result.count):
             refuse_overlap()
     return 0
 

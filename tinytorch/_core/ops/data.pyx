@@ -8,14 +8,14 @@ from cpython.list cimport PyList_CheckExact
 from cpython.long cimport PyLong_CheckExact
 from libc.stdint cimport int64_t
 
-from tinytorch._core.autograd cimport inference_mode, needs_grad
+from tinytorch._core.autograd cimport needs_grad
 from tinytorch._core.ops.convert cimport c_to_device
 from tinytorch._core.ops.creation cimport finish, make
 from tinytorch._core.ops.nested cimport from_sequence, is_sequence
 from tinytorch._core.ops.shape cimport c_detach, c_to, copy_preserved
 from tinytorch._core.storage cimport CPU, Storage, adopt, release
 from tinytorch._core.tensor cimport (
-    INFERENCE, REQUIRES_GRAD, Tensor, operators, over_storage, share)
+    REQUIRES_GRAD, Tensor, operators, over_storage, share)
 from tinytorch._core.types cimport (
     BF16, BOOL, F16, F32, F64, I16, I32, I64, I8, MAX_DIMS, U8,
     get_default_dtype_code, itemsize, parse_device, parse_dtype)
@@ -241,8 +241,6 @@ cdef Tensor copied(object value, object dtype, object device, int code):
         y = c_to_device(y, place, index)
     if y is x and (isinstance(value, Tensor) or y.storage.shared):
         y = copy_preserved(x, x.code)
-    if inference_mode():
-        y.flags |= INFERENCE
     return y
 
 

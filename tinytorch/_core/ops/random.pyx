@@ -9,11 +9,11 @@ from libc.math cimport isfinite
 from libc.stdint cimport int64_t, uint16_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
 
-from tinytorch._core.autograd cimport Node, check_inplace, rebase
+from tinytorch._core.autograd cimport Node, check_inplace, rebase, refuse_repeated
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, TT_NO_KERNEL, TT_OK, View, copy_into, register_kernel,
     run, view_of)
-from tinytorch._core.ops.assign cimport forget, overwriting, refuse_repeats
+from tinytorch._core.ops.assign cimport forget, overwriting
 from tinytorch._core.ops.shape cimport contiguous, dtype_word
 from tinytorch._core.rng cimport (
     DRAW_CAUCHY, DRAW_EXPONENTIAL, DRAW_GEOMETRIC, DRAW_INTEGERS, DRAW_LOG_NORMAL,
@@ -88,7 +88,7 @@ cdef int draw_scalars(Tensor y, Scalar* s, object generator) except -1:
     cdef Generator g = source(generator)
     s[0].i = <int64_t><uintptr_t>&g.rng
     if not is_contiguous(y):
-        refuse_repeats(y)
+        refuse_repeated(y)
         if s[1].i == DRAW_NORMAL:
             s[1].i = DRAW_NORMAL_SERIAL
         target = in_memory_order(y, order)

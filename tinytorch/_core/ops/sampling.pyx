@@ -6,13 +6,13 @@ The kernels look at all parameters before the first draw, so a bad one draws not
 from libc.stdint cimport int64_t, uintptr_t
 
 from tinytorch._core.autograd cimport (
-    Node, attach, check_inplace, link, needs_grad, needs_grad2, new_node, rebase, save,
-    save_output, saved, send)
+    Node, attach, check_inplace, link, needs_grad, needs_grad2, new_node, rebase,
+    refuse_repeated, save, save_output, saved, send)
 from tinytorch._core.executor cimport (
     Driver, Kernel, KernelCall, TT_BAD_VALUE, TT_NO_KERNEL, TT_OK, Scalar, View,
     copy_into, pointwise, register_kernel, run, view_of)
 from tinytorch._core.ops.arithmetic cimport c_mul
-from tinytorch._core.ops.assign cimport forget, overwriting, refuse_repeats
+from tinytorch._core.ops.assign cimport forget, overwriting
 from tinytorch._core.ops.elementwise cimport (
     PROMOTE, binary, deliver, ternary)
 from tinytorch._core.ops.random cimport draw, in_memory_order, read_float, source
@@ -154,7 +154,7 @@ cdef int bernoulli_into(Tensor y, Tensor p, object generator) except -1:
                                   f"'{dtype_word(p.code)}'")
     p = c_expand(p.detach(), y.rank, y.sizes)
     if not is_contiguous(y):
-        refuse_repeats(y)
+        refuse_repeated(y)
         target = in_memory_order(y, order)
         p = c_permute(p, order)
     p = contiguous(p)
