@@ -1,7 +1,10 @@
 # The documented commands; .ci/run calls the same tools.
 PYTHON ?= python
 
-.PHONY: build debug test test-all lint types opdb bench docs loc ci clean
+# For `make pythons`: those of them that are here.
+PYTHONS ?= python3.10 python3.11 python3.12 python3.13 python3.14
+
+.PHONY: build debug test test-all pythons lint types opdb bench docs loc ci clean
 
 build:  ## compile the core in place and install the package for development
 	$(PYTHON) -m pip install --no-build-isolation -e '.[test,dev]'
@@ -14,6 +17,14 @@ test:  ## the fast tests
 
 test-all:  ## the fast tests, then the slow ones
 	$(PYTHON) -m pytest -m "slow or not slow"
+
+pythons:  ## README's test command with other Pythons, in an environment each
+	@set -e; for python in $(PYTHONS); do \
+	    if ! $$python -c ''; then continue; fi; \
+	    $$python -m venv --clear "build/$$python"; \
+	    "build/$$python/bin/pip" install '.[test]'; \
+	    "build/$$python/bin/pytest" -n 2 || failed="$$failed $$python"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 lint:
 	ruff check .

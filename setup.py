@@ -10,6 +10,7 @@ TINYTORCH_SYMBOLS=1 keeps the names that a profiler shows.
 """
 
 import os
+import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +31,9 @@ JOBS = int(os.environ.get("TINYTORCH_BUILD_JOBS", os.cpu_count() or 1))
 CORE = Path("tinytorch/_core")
 SHARED = "tinytorch._core.shared"
 BUILD = Path("build/debug" if DEBUG else "build/release")
+# Each Python has its own: they are compiled with its headers, and one checkout may serve
+# several.  What Cython writes is the same for all.
+OBJECTS = BUILD / "objects" / sysconfig.get_config_var("SOABI")
 
 DIRECTIVES = {
     "language_level": 3,
@@ -86,7 +90,7 @@ class LibraryBuild(build_ext):
 
     def build_extension(self, extension):
         known = [flag for flag in OPTIONAL_C_FLAGS if self.accepts(flag)]
-        folder = str(BUILD / "objects")
+        folder = str(OBJECTS)
         sources = translated(extension.sources, self.force)
         objects = self.compiler.object_filenames(sources, output_dir=folder)
 
