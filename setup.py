@@ -31,8 +31,8 @@ JOBS = int(os.environ.get("TINYTORCH_BUILD_JOBS", os.cpu_count() or 1))
 CORE = Path("tinytorch/_core")
 SHARED = "tinytorch._core.shared"
 BUILD = Path("build/debug" if DEBUG else "build/release")
-# Each Python has its own: they are compiled with its headers, and one checkout may serve
-# several.  What Cython writes is the same for all.
+# Each Python has its own: they are compiled with its headers, and one checkout may
+# serve several.  What Cython writes is the same for all.
 OBJECTS = BUILD / "objects" / sysconfig.get_config_var("SOABI")
 
 DIRECTIVES = {

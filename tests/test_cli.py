@@ -247,6 +247,28 @@ def test_arguments_and_errors_of_programs(tmp_path: pathlib.Path) -> None:
     assert "bad.py:1" in err
 
 
+def test_errors_of_programs_look_as_pythons(tmp_path: pathlib.Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text("""
+import os, pickle, torch
+class Net(torch.nn.Module):
+    def forward(self, x: int):
+        return x / self.scale
+print(Net.forward.__annotations__)
+os.chdir("/")
+print(__file__, __name__, type(pickle.loads(pickle.dumps(Net()))))
+Net()(torch.ones(2))
+""")
+    printed = []
+    for start in (["-m", "tinytorch", "run"], []):
+        done = subprocess.run([sys.executable, *start, "s.py"], capture_output=True,
+                              text=True, cwd=tmp_path)
+        ours = [line for line in done.stderr.splitlines() if "torch/" not in line]
+        printed.append((done.returncode, done.stdout, ours[:3], ours[-1]))
+    assert printed[0] == printed[1]
+    assert f'File "{script}", line 9' in printed[0][2][1]
+
+
 # ---- mnist ----
 
 

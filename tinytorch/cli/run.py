@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import runpy
 import sys
+import types
 from typing import Any
 
 from tinytorch.cli import alias
@@ -53,6 +53,24 @@ def _main(options: argparse.Namespace) -> int:
         return 2
     alias.install()
     sys.argv[:] = [script, *options.arguments]
-    sys.path[0:1] = [os.path.dirname(os.path.abspath(script))]
-    runpy.run_path(script, run_name="__main__")
+    script = os.path.abspath(script)
+    sys.path[0:1] = [os.path.dirname(script)]
+    return _run(script)
+
+
+def _run(script: str) -> int:
+    """Run a program as ``__main__``; its errors look as if Python had run it."""
+    with open(script, "rb") as file:
+        code = compile(file.read(), script, "exec", dont_inherit=True)
+    module = sys.modules["__main__"] = types.ModuleType("__main__")
+    module.__file__ = script
+    try:
+        exec(code, module.__dict__)
+    except Exception as error:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code is not code:
+            trace = trace.tb_next
+        error.with_traceback(trace)
+        sys.excepthook(type(error), error, trace)
+        return 1
     return 0
