@@ -57,6 +57,10 @@ C_FLAGS = [
     "-pthread",
     "-Wno-unused-function",
     "-Wno-parentheses",
+    # What newer compilers refuse is refused by older ones, too.
+    "-Werror=implicit-function-declaration",
+    "-Werror=incompatible-pointer-types",
+    "-Werror=int-conversion",
 ] + (["-g", "-UNDEBUG"] if DEBUG else ["-g0", "-DNDEBUG"])
 # Used where the compiler knows them.
 OPTIONAL_C_FLAGS = [

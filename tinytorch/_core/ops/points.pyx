@@ -132,7 +132,7 @@ cdef int result_sizes(Tensor x, list indices, int64_t* sizes) except -1:
 # ---- calls ----
 
 cdef int call(const Kernel* kernel, Tensor y, Tensor x, Tensor indexed, list indices,
-              const Points* p, bint wraps, int mode) except -1:
+              Points* p, bint wraps, int mode) except -1:
     cdef View[MAX_DIMS + 2] v
     cdef Scalar[4] s
     cdef int n = 2

@@ -24,7 +24,9 @@ cdef Tensor index_from(object value):
         x = from_buffer(value.__array__())
     else:
         x = nested(value)
-    return x if x.code in (BOOL, U8) else as_long(x)
+    if x.code == BOOL or x.code == U8:
+        return x
+    return as_long(x)
 
 
 cdef Tensor as_long(Tensor x):
