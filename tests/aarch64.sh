@@ -5,8 +5,8 @@
 #     apt-get install debootstrap qemu-user gcc-aarch64-linux-gnu
 #     tests/aarch64.sh [TEST ...]
 #
-# The tests that compare with PyTorch are skipped; those that start Python again cannot run.
-# The core is compiled in 10 minutes on two cores.
+# The tests that compare with PyTorch are skipped; those that start Python again cannot
+# run.  The core is compiled in 10 minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$PWD/build/aarch64
@@ -24,7 +24,8 @@ fi
 [ -e "$site" ] || pip install --target "$site" --python-version "$python" \
     --platform manylinux2014_aarch64 --platform manylinux_2_28_aarch64 \
     --only-binary=:all: \
-    numpy scipy-openblas32 cython setuptools pytest hypothesis expecttest pillow safetensors
+    numpy scipy-openblas32 cython setuptools \
+    pytest hypothesis expecttest pillow safetensors
 
 # An ordinary processor: the newest one's matrix unit is emulated with wrong products.
 export QEMU_CPU=cortex-a72
