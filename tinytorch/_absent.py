@@ -45,8 +45,9 @@ ABSENT: tuple[tuple[str, str], ...] = (
         StaticModule TracingState Use Value fork wait import_ir_module* merge_type_from*
         parse_ir parse_schema parse_type_comment unify_type_list
         """),
-    ("there is no mixed precision yet", """
-        amp amp.* autocast GradScaler *autocast* cuda.amp cuda.amp.*
+    ("ops do not cast by themselves: `autocast` has to be off", """
+        autocast_*_nesting clear_autocast_cache get_autocast_*_dtype
+        is_autocast_*_enabled set_autocast_*
         """),
     ("there is one process and one device", """
         distributed distributed.* futures futures.* multiprocessing multiprocessing.*

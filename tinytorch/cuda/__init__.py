@@ -6,6 +6,7 @@ with the reason.  Nothing here touches a driver.
 
 from __future__ import annotations
 
+from tinytorch._later import later
 from tinytorch._typing import Any, NoReturn
 
 REASON = "tinytorch has no CUDA support in this version"
@@ -90,3 +91,6 @@ def get_rng_state(device: Any = "cuda") -> Any:
 def set_rng_state(new_state: Any, device: Any = "cuda") -> None:
     """Refuse: there is no GPU."""
     _refuse()
+
+
+__getattr__, __dir__ = later(__name__, "amp")
