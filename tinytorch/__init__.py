@@ -87,8 +87,8 @@ from tinytorch.switches import *  # noqa: F403
 
 __getattr__, __dir__ = _later(
     __name__,
-    "amp", "backends", "distributions", "fft", "func", "nn", "optim", "serialization",
-    "testing", "utils", "vision", "viz",
+    "amp", "backends", "distributed", "distributions", "fft", "func", "nn", "optim",
+    "serialization", "testing", "utils", "vision", "viz",
     load="serialization", save="serialization", summary="summarize",
     to_dlpack="utils.dlpack", GradScaler="amp", autocast="amp",
     get_autocast_dtype="amp.autocast_mode", is_autocast_available="amp",

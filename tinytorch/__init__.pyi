@@ -47,6 +47,7 @@ from tinytorch import functional as functional
 from tinytorch import func as func
 from tinytorch import fft as fft
 from tinytorch import distributions as distributions
+from tinytorch import distributed as distributed
 from tinytorch import cuda as cuda
 from tinytorch import backends as backends
 from tinytorch import autograd as autograd

@@ -50,7 +50,7 @@ ABSENT: tuple[tuple[str, str], ...] = (
         is_autocast_*_enabled set_autocast_*
         """),
     ("there is one process and one device", """
-        distributed distributed.* futures futures.* multiprocessing multiprocessing.*
+        distributed.* futures futures.* multiprocessing multiprocessing.*
         nn.parallel.DistributedDataParallel nn.parallel.gather nn.parallel.replicate
         nn.parallel.scatter nn.parallel.parallel_apply get_device_module Stream Event
         AcceleratorError OutOfMemoryError is_distributed xpu xpu.* mtia mtia.* mps cpu

@@ -8,6 +8,9 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import NoReturn
+
+from tinytorch._absent import reason
 
 __all__ = ["PACKAGES", "install", "real_name"]
 
@@ -18,6 +21,25 @@ def real_name(name: str) -> str | None:
     """Return tinytorch's module for one of PyTorch's; None for other packages."""
     first, dot, rest = name.partition(".")
     return PACKAGES[first] + dot + rest if first in PACKAGES else None
+
+
+def _absent(name: str) -> ModuleType:
+    """Return an empty module for one that is absent for a known reason.
+
+    Programs import such modules at their top and may never use them.
+    """
+    why = reason(name.partition(".")[2])
+    if why is None:
+        raise ModuleNotFoundError(
+            f"No module named {name!r}: tinytorch has nothing in its place", name=name)
+
+    def refuse(attribute: str) -> NoReturn:
+        raise AttributeError(f"module {name!r} has no attribute {attribute!r}: {why}")
+
+    module = ModuleType(name, f"Not in tinytorch: {why}.")
+    module.__path__ = []  # it may have submodules, as absent as itself
+    module.__getattr__ = refuse  # type: ignore[method-assign]
+    return module
 
 
 class _Loader(Loader):
@@ -32,11 +54,9 @@ class _Loader(Loader):
         except ModuleNotFoundError as error:
             if error.name is None or not self.real.startswith(error.name):
                 raise
-            raise ModuleNotFoundError(
-                f"No module named {spec.name!r}: tinytorch has nothing in its place",
-                name=spec.name) from None
-        self.spec = module.__spec__
-        self.loader = module.__loader__
+            module = _absent(spec.name)
+        self.spec = module.__spec__ or spec
+        self.loader = module.__loader__ or self
         return module
 
     def exec_module(self, module: ModuleType) -> None:
