@@ -98,6 +98,7 @@ def _fetch(url: str, part: pathlib.Path) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
+        error.close()  # it is the answer, with its connection
         if error.code == 416 and have:  # there is nothing after what we have
             return
         raise
