@@ -95,7 +95,7 @@ cdef destructor free_now = (<PyTypeObject*>Node).tp_dealloc
 cdef void free_node(PyObject* node) noexcept:
     tt_free_object(node, free_now)
 
-(<PyTypeObject*>Node).tp_dealloc = free_node  # a million nodes need no deep stack
+(<PyTypeObject*>Node).tp_dealloc = free_node  # long graphs: include/freeing.h
 
 
 class HookHandle:

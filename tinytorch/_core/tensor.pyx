@@ -240,7 +240,7 @@ cdef destructor free_now = (<PyTypeObject*>Tensor).tp_dealloc
 cdef void free_tensor(PyObject* x) noexcept:
     tt_free_object(x, free_now)
 
-(<PyTypeObject*>Tensor).tp_dealloc = free_tensor
+(<PyTypeObject*>Tensor).tp_dealloc = free_tensor  # long graphs: include/freeing.h
 
 
 # ---- making tensors ----
