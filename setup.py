@@ -67,6 +67,7 @@ OPTIONAL_C_FLAGS = [
     # GCC clears a small struct on x86 by `rep stos`, which takes 30 cycles to start;
     # every new tensor is cleared (8 % of a small op).
     "-mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign",
+    "-Wno-pass-failed",  # Clang says of each loop that it cannot vectorise it
 ]
 if STRIP:  # what only a debugger or a profiler reads
     OPTIONAL_C_FLAGS += ["-fno-asynchronous-unwind-tables"]

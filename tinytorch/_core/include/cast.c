@@ -10,6 +10,7 @@
 #include "half.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
 #include <immintrin.h>
 #define TT_F16C 1
 #else
@@ -111,7 +112,17 @@ __attribute__((target("avx,f16c"))) static void cast_f32_f16_f16c(ARGUMENTS) {
     }
     for (; i < n; i++) y[i] = _cvtss_sh(x[i], _MM_FROUND_TO_NEAREST_INT);
 }
-#define F16(name) (__builtin_cpu_supports("f16c") ? name##_f16c : name##_each)
+
+/* Asked of the processor once, as GCC before 11 and older clangs have no word for it. */
+static int has_f16c(void) {
+    static int known = -1;
+    unsigned a, b, c = 0, d;
+    if (known < 0)
+        known = __builtin_cpu_supports("avx") && __get_cpuid(1, &a, &b, &c, &d) &&
+                (c & bit_F16C) != 0;
+    return known;
+}
+#define F16(name) (has_f16c() ? name##_f16c : name##_each)
 #else
 #define F16(name) name##_each
 #endif
