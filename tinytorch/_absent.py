@@ -9,7 +9,7 @@ import fnmatch
 import functools
 import re
 
-__all__ = ["ABSENT", "reason"]
+__all__ = ["ABSENT", "no_attribute", "reason"]
 
 ABSENT: tuple[tuple[str, str], ...] = (
     ("there are no complex numbers", """
@@ -130,3 +130,9 @@ def _rows() -> list[tuple[str, re.Pattern[str]]]:
 def reason(name: str) -> str | None:
     """Return why there is no ``torch.<name>``; None if no reason is known."""
     return next((why for why, pattern in _rows() if pattern.match(name)), None)
+
+
+def no_attribute(module: str, name: str, why: str | None) -> AttributeError:
+    """Return the error for a name that a module does not have."""
+    text = f"module {module!r} has no attribute {name!r}"
+    return AttributeError(f"{text}: {why}" if why else text)

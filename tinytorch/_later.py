@@ -30,13 +30,10 @@ def later(
         elif name in names:
             found = getattr(import_module(f"{package}.{names[name]}"), name)
         else:
-            from tinytorch._absent import reason
+            from tinytorch._absent import no_attribute, reason
 
             why = reason(f"{package}.{name}".partition(".")[2])
-            raise AttributeError(
-                f"module {package!r} has no attribute {name!r}"
-                + (f": {why}" if why else "")
-            )
+            raise no_attribute(package, name, why)
         namespace[name] = found
         return found
 

@@ -53,9 +53,7 @@ class autocast:
         self, device_type: str, dtype: dtype | None = None, enabled: bool = True,
         cache_enabled: bool | None = None,
     ) -> None:
-        if not isinstance(device_type, str):
-            raise ValueError("Expected `device_type` of type `str`, got: "
-                             f"`{type(device_type)}`")
+        _check(device_type)
         if device_type not in _DTYPES:
             raise RuntimeError("User specified an unsupported autocast device_type "
                                f"'{device_type}'")
@@ -90,13 +88,7 @@ class autocast:
                 f"{type(func).__name__}. Did you mean to use autocast as a context "
                 "manager? For example:\n    with torch.autocast(device_type=...):\n"
                 "        output = model(input)")
-
-        @functools.wraps(func)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return func(*args, **kwargs)
-
-        return run
+        return func  # the context changes nothing
 
 
 def custom_fwd(

@@ -40,7 +40,7 @@ class GradScaler:
             warnings.warn("torch.cuda.amp.GradScaler is enabled, but CUDA is not "
                           "available.  Disabling.", stacklevel=2)
             enabled = False
-        self._device, self._enabled = device, enabled
+        self._enabled = enabled
         if not enabled:
             return
         if growth_factor <= 1.0:

@@ -10,7 +10,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import NoReturn
 
-from tinytorch._absent import reason
+from tinytorch._absent import no_attribute, reason
 
 __all__ = ["PACKAGES", "install", "real_name"]
 
@@ -34,7 +34,7 @@ def _absent(name: str) -> ModuleType:
             f"No module named {name!r}: tinytorch has nothing in its place", name=name)
 
     def refuse(attribute: str) -> NoReturn:
-        raise AttributeError(f"module {name!r} has no attribute {attribute!r}: {why}")
+        raise no_attribute(name, attribute, why)
 
     module = ModuleType(name, f"Not in tinytorch: {why}.")
     module.__path__ = []  # it may have submodules, as absent as itself
