@@ -22,14 +22,14 @@ typedef void (*CellLoop)(char **p, int64_t rows, int64_t n, const Scalar *s);
 
 enum { TT_CELL_OPERANDS = 8 };
 
-/* Operands have rows of their own widths; one of a single dimension serves all rows.
+/* Operands have rows of their own widths; a single row serves all.
    Those that a call does not have are NULL for the loop. */
 static void tt_cells_range(void *context, int64_t begin, int64_t end) {
     const KernelCall *call = (const KernelCall *)context;
     char *pointer[TT_CELL_OPERANDS] = {0};
     for (int k = 0; k < call->operands; k++) {
         const View *v = &call->operand[k];
-        const int64_t width = v->ndim > 1 ? v->shape[1] : 0;
+        const int64_t width = v->ndim > 1 && v->shape[0] > 1 ? v->shape[1] : 0;
         pointer[k] = v->data + begin * width * tt_itemsize[v->dtype];
     }
     ((CellLoop)call->kernel->function[call->compute])(
