@@ -65,6 +65,25 @@ def test_projected_lstm(options):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("options", [{}, {"bias": False}], ids=["bias", "no bias"])
+def test_batch_that_is_cut_into_tasks(kind, options):
+    ours, theirs = paired_modules(kind, 8, 48, dtype="float64", **options)
+    x, z = tensors(3, 200, 8)
+    h, k = states(kind, 1, 200, 48)
+    pairs = list(zip(h, k, strict=True)) if kind == "LSTM" else [(h, k)]
+    compare(ours, theirs, (x, h), (z, k), [(x, z), *pairs])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_packed_batch_that_is_cut_into_tasks(kind):
+    ours, theirs = paired_modules(kind, 8, 48, dtype="float64")
+    pairs = [tensors(4 - n // 50, 8) for n in range(200)]
+    x = tt.nn.utils.rnn.pack_sequence([a for a, _ in pairs])
+    z = torch.nn.utils.rnn.pack_sequence([b for _, b in pairs])
+    compare(ours, theirs, (x,), (z,), pairs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_unbatched_input(kind, batch_first):
     ours, theirs = paired_modules(
@@ -242,8 +261,10 @@ def test_captured_equals_eager(kind):
             assert a.equal(b)
 
 
-def test_results_do_not_depend_on_threads():
-    ours = tt.nn.GRU(32, 48)
+@pytest.mark.parametrize("kind", KINDS)
+def test_results_do_not_depend_on_threads(kind):
+    tt.manual_seed(0)
+    ours = getattr(tt.nn, kind)(32, 48)
     x = tt.randn(6, 200, 32)
     before = tt.get_num_threads()
     found = []
