@@ -11,23 +11,21 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import tinytorch as tt
+from outcomes import outcome
 
 BOTH = pytest.mark.parametrize("L", [tt, torch], ids=["tinytorch", "torch"])
 
 
-def outcome(program: Callable[[Any], Any], library: Any) -> Any:
-    """Return what a program returns or raises, and its warnings."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            result = program(library)
-        except Exception as error:
-            result = type(error).__name__, str(error)
-    return result, [(w.category.__name__, str(w.message)) for w in caught]
-
-
 def same(program: Callable[[Any], Any]) -> None:
-    assert outcome(program, tt) == outcome(program, torch)
+    """Assert that both libraries give or raise the same, and warn alike."""
+    found = []
+    for library in (tt, torch):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = outcome(program, library)
+        words = [(w.category.__name__, str(w.message)) for w in caught]
+        found.append((result, words))
+    assert found[0] == found[1]
 
 
 # ---- the scaler ----

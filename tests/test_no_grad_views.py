@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import tinytorch as tt
+from outcomes import outcome
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")
@@ -360,20 +361,6 @@ def gradient_with_respect_to_a_view_of_a_written_base(L: Any) -> Any:
     v = x[:1]
     x.copy_(w)
     return L.autograd.grad((v * 3).sum(), v)
-
-
-def plain(value: Any) -> Any:
-    """Return tensors inside containers as lists."""
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
-def outcome(program: Callable[[Any], Any], library: Any) -> tuple[str, Any]:
-    try:
-        return "value", plain(program(library))
-    except RuntimeError as error:
-        return "RuntimeError", str(error)
 
 
 # Where the words differ, and how.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import tinytorch as tt
+from outcomes import outcome
 
 torch = pytest.importorskip("torch")
 
@@ -127,13 +128,6 @@ def second_derivative_through_the_second_output(L: Any) -> Any:
 @scenario
 def out_with_coinciding_elements_is_refused(L: Any) -> Any:
     return L.add(L.ones(3, 4), 1, out=L.empty(1, 4).expand(3, 4))
-
-
-def outcome(program: Callable[[Any], Any], library: Any) -> tuple[str, Any]:
-    try:
-        return "value", program(library)
-    except RuntimeError as error:
-        return "RuntimeError", str(error)[:70]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -3,6 +3,7 @@
 import pytest
 
 import tinytorch as tt
+from outcomes import outcome
 
 torch = pytest.importorskip("torch")
 
@@ -47,18 +48,8 @@ Layer, Net = define(tt)
 
 
 def both(program):
-    """Run a program over both libraries; return what it did, errors as text."""
-
-    def outcome(t):
-        try:
-            return "value", program(t, *define(t))
-        except Exception as error:
-            text = [str(a) for a in error.args]
-            return type(error).__name__, [
-                x.replace("tinytorch.", "torch.") for x in text
-            ]
-
-    return outcome(torch), outcome(tt)
+    """Run a program over both libraries; return what each did."""
+    return tuple(outcome(program, t, *define(t)) for t in (torch, tt))
 
 
 def alike(program):
