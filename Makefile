@@ -9,7 +9,7 @@ PYTHONS ?= python3.10 python3.11 python3.12 python3.13 python3.14
 build:  ## compile the core in place and install the package for development
 	$(PYTHON) -m pip install --no-build-isolation -e '.[test,dev]'
 
-debug:  ## the same with Cython's checks on and optimisation down
+debug:  ## the same with Cython's checks on, small parts and optimisation down
 	TINYTORCH_DEBUG=1 $(PYTHON) setup.py build_ext --inplace
 
 test:  ## the fast tests

@@ -5,7 +5,8 @@ feels, and what the kernels share is compiled and stored once.  tinytorch/_core/
 finds the modules in it.
 
 Portable by construction: no -march flag, instruction sets are chosen at run time
-(include/kernel.h).  TINYTORCH_DEBUG=1 turns Cython's checks on and optimisation down;
+(include/kernel.h).  TINYTORCH_DEBUG=1 turns Cython's checks on and optimisation down,
+and kernels cut work into small parts, as tests are small (TT_PART in kernel.h);
 TINYTORCH_SYMBOLS=1 keeps the names that a profiler shows.
 """
 

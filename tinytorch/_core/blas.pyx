@@ -17,7 +17,14 @@ from tinytorch._core.threads cimport parallel_for
 __all__ = []
 
 cdef extern from "gemm.h" nogil:
-    enum: TT_F32, TT_F64, TT_I64, TT_PANEL
+    enum:
+        TT_F32, TT_F64, TT_I64
+        TT_PANEL
+        SMALL "TT_GEMM_SMALL"
+        TASK "TT_GEMM_TASK"
+        PACKED_BYTES "TT_PACKED_BYTES"
+        PACKED_COLUMNS "TT_PACKED_COLUMNS"
+        BLOCK_ROWS "TT_BLOCK_ROWS"
     void tt_gemm_f32(
         int64_t m, int64_t n, int64_t k, float alpha,
         const float* a, int64_t ars, int64_t acs,
@@ -95,16 +102,9 @@ cdef int ensure_blas() except -1:
 # ---- products ----
 
 cdef enum:
-    # Products of at most this many multiplications need no packing (measured).
-    SMALL = 64 * 64 * 64
     # C with fewer rows or columns than this is a thin product: packing would cost more
     # than it gains.
     THIN = 12
-    # A task for the pool: about this many multiplications, some 10 us.
-    TASK = 1 << 19
-    PACKED_BYTES = 2 << 20   # of B at a time
-    PACKED_COLUMNS = 2048    # of B at a time
-    BLOCK_ROWS = 96          # of A at a time: they stay in the second cache
     BLAS_EDGE = 128          # of C, the least for which a call of BLAS is efficient
     INT_MAX_ = 0x7fffffff
 

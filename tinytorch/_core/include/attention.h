@@ -18,7 +18,11 @@
 #include "rows.h"
 
 enum { TT_NO_MASK, TT_ADDED_MASK, TT_BOOL_MASK };
-enum { TT_TILE_BYTES = 131072, TT_TILE_COLS = 256, TT_TILE_ROWS = 128 };
+enum {
+    TT_TILE_COLS = TT_PART(256, 16),
+    TT_TILE_ROWS = TT_PART(128, 8), /* of float; half as many of double */
+    TT_ATTENTION_GRAIN = TT_PART(65536, 256)
+};
 
 /* The product of matrices (blas.pxd); every extension sets it when it is imported. */
 typedef int (*Gemm)(int dtype, int ta, int tb, int64_t m, int64_t n, int64_t k,
@@ -71,7 +75,7 @@ static Attention tt_attention(const KernelCall *call) {
     Attention a = {.call = call, .scale = call->scalar[0].f,
                    .causal = call->scalar[1].i != 0, .masked = (int)call->scalar[2].i,
                    .size = tt_compute_size[call->compute]};
-    a.rows = TT_TILE_BYTES / TT_TILE_COLS / a.size;
+    a.rows = TT_TILE_ROWS * 4 / a.size;
     return a;
 }
 
@@ -113,7 +117,7 @@ static int attention_driver(const KernelCall *call) {
     const int64_t tasks = a.q->shape[0] * a.q->shape[1] * a.blocks;
     const int64_t cost = a.k->shape[2] * a.q->shape[3] *
                          (a.q->shape[2] < a.rows ? a.q->shape[2] : a.rows);
-    const int64_t grain = cost < 65536 ? 65536 / (cost + 1) + 1 : 1;
+    const int64_t grain = TT_ATTENTION_GRAIN / (cost + 1) + 1;
     if (tasks <= grain) tt_attention_forward(&a, 0, tasks);
     else tt_parallel_for(tt_attention_forward, &a, tasks, grain);
     return a.failed ? TT_NO_MEMORY : TT_OK;
@@ -158,7 +162,7 @@ static int attention_backward_driver(const KernelCall *call) {
     a.mask = a.masked ? &call->operand[9] : NULL;
     const int64_t tasks = a.k->shape[0] * a.k->shape[1];
     const int64_t cost = a.q->shape[2] * a.k->shape[2] * a.q->shape[3];
-    const int64_t grain = cost < 65536 ? 65536 / (cost + 1) + 1 : 1;
+    const int64_t grain = TT_ATTENTION_GRAIN / (cost + 1) + 1;
     if (tasks <= grain) tt_attention_backward(&a, 0, tasks);
     else tt_parallel_for(tt_attention_backward, &a, tasks, grain);
     return a.failed ? TT_NO_MEMORY : TT_OK;

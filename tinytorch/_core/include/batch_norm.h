@@ -18,9 +18,9 @@
 #include "rows.h"
 
 enum {
-    TT_CHANNEL_RUN = 16,   /* shorter runs S are summed column by column */
-    TT_CHANNEL_WIDTH = 64, /* columns side by side */
-    TT_CHANNEL_GRAIN = 16384
+    TT_CHANNEL_RUN = 16,                /* shorter runs S are summed column by column */
+    TT_CHANNEL_WIDTH = TT_PART(64, 16), /* columns side by side */
+    TT_CHANNEL_GRAIN = TT_PART(16384, 32)
 };
 
 typedef struct ChannelNorm ChannelNorm;

@@ -15,13 +15,15 @@
 #include "call.h"
 
 enum {
-    CONV_DEPTH = 384,       /* products summed in one pass: 4 rows of w, 6 KiB, in L1 */
-    CONV_PANEL_DEPTH = 256, /* the same where neighbouring taps share no lines */
-    CONV_TILE = 3,          /* vectors of grid points in a tile */
-    CONV_ROW = 512,         /* grid points that a sum over them should have at least */
-    CONV_SOURCE = 160 << 10, /* bytes of a source: a part of L2 */
-    CONV_WORK = 4 << 20,    /* flops worth a chunk of its own */
-    CONV_CHUNKS = 8         /* that a large call is cut into at least */
+    /* Products summed in one pass: 4 rows of w, 6 KiB, in L1; and where neighbouring
+       taps share no lines. */
+    CONV_DEPTH = TT_PART(384, 48),
+    CONV_PANEL_DEPTH = TT_PART(256, 32),
+    CONV_TILE = 3,                         /* vectors of grid points in a tile */
+    CONV_ROW = TT_PART(512, 64),           /* grid points of a sum, or more */
+    CONV_SOURCE = TT_PART(160, 4) << 10,   /* bytes of a source: a part of L2 */
+    CONV_WORK = TT_PART(4 << 20, 1 << 13), /* flops worth a chunk of its own */
+    CONV_CHUNKS = 8                        /* that a large call is cut into at least */
 };
 
 /* DIRECT: x itself, nothing is padded.  PADDED: a copy of the part of x under the box,

@@ -147,8 +147,9 @@ static int K(conv_weight)(const KernelCall *call) {
     if (grain >= items) K(conv_weight_range)(&j, 0, items);
     else tt_parallel_for(K(conv_weight_range), &j, items, grain);
     if (j.image_ranges > 1) {
-        if (w->numel <= 16384) K(conv_weight_total)(&j, 0, w->numel);
-        else tt_parallel_for(K(conv_weight_total), &j, w->numel, 16384);
+        const int64_t part = TT_PART(16384, 64);
+        if (w->numel <= part) K(conv_weight_total)(&j, 0, w->numel);
+        else tt_parallel_for(K(conv_weight_total), &j, w->numel, part);
         free(j.sums);
     }
     status = c->failed ? TT_NO_MEMORY : TT_OK;

@@ -12,8 +12,9 @@
 #include "vector_transpose.h"
 
 enum {
-    CONV_ROWS = 20 << 10, /* bytes of rows that a sweep reads again and again: in L1 */
-    CONV_SUMS = 256 << 10, /* bytes of sums of a box: a part of L2 */
+    /* Bytes of rows that a sweep reads again and again: in L1. */
+    CONV_ROWS = TT_PART(20, 2) << 10,
+    CONV_SUMS = TT_PART(256, 4) << 10, /* bytes of sums of a box: a part of L2 */
     CONV_LINE = 64,       /* bytes of a line of L1 */
     CONV_PLACES = 192     /* that a sweep should have, so that rows are worth loading */
 };

@@ -127,7 +127,8 @@ static int K(conv_wide_weight)(Conv *c) {
     const int64_t grain = conv_grain(items, flops / (double)items);
     if (grain >= items) K(conv_wide_weight_range)(&j, 0, items);
     else tt_parallel_for(K(conv_wide_weight_range), &j, items, grain);
-    if (j.ranges * j.size <= 1 << 17) K(conv_wide_weight_total)(&j, 0, j.rows);
+    if (j.ranges * j.size <= TT_PART(1 << 17, 256))
+        K(conv_wide_weight_total)(&j, 0, j.rows);
     else tt_parallel_for(K(conv_wide_weight_total), &j, j.rows, 8 * VL);
     free(memory);
     return c->failed ? TT_NO_MEMORY : TT_OK;

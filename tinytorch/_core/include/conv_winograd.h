@@ -18,9 +18,10 @@
 #define TT_CONV_WINOGRAD_H
 
 enum {
-    CONV_TRANSFORMED = 720 << 10, /* bytes of what is multiplied: about L2 */
+    /* Bytes of what is multiplied: about L2. */
+    CONV_TRANSFORMED = TT_PART(720, 64) << 10,
     CONV_LEAST_TILES = 8,         /* in a box: fewer do not pay for reading w */
-    CONV_MANY_TILES = 256         /* in a call: fewer do not pay for transforming w */
+    CONV_MANY_TILES = TT_PART(256, 32) /* in a call: fewer do not pay for making w */
 };
 
 typedef struct {

@@ -18,8 +18,9 @@
 
 enum { TT_NONE, TT_MEAN, TT_SUM };
 enum {
-    TT_SHORT_ROWS = 512, /* elements of short rows that are taken together */
-    TT_CLASS_WIDTH = 256 /* columns side by side */
+    TT_SHORT_ROWS = TT_PART(512, 64),  /* elements of short rows taken together */
+    TT_CLASS_WIDTH = TT_PART(256, 16), /* columns side by side */
+    TT_CLASS_GRAIN = TT_PART(16384, 64)
 };
 
 typedef void (*ClassLoop)(char **p, int64_t rows, int64_t cols, const Scalar *s);
@@ -73,7 +74,7 @@ static void tt_class_range(void *context, int64_t begin, int64_t end) {
 }
 
 static void tt_class_rows(ClassLoss *c, int64_t rows) {
-    int64_t grain = c->cols < 16384 ? 16384 / c->cols : 1;
+    int64_t grain = c->cols < TT_CLASS_GRAIN ? TT_CLASS_GRAIN / c->cols : 1;
     if (c->scalar[4].i > 1 && grain < TT_CLASS_WIDTH) grain = TT_CLASS_WIDTH;
     if (rows <= grain) tt_class_range(c, 0, rows);
     else tt_parallel_for(tt_class_range, c, rows, grain);

@@ -19,7 +19,7 @@
 #include "simd.h"
 
 enum { TT_BAG_SUM, TT_BAG_MEAN, TT_BAG_MAX };
-enum { TT_EMBEDDING_GRAIN = 32768, TT_EMBEDDING_COLS = 64 };
+enum { TT_EMBEDDING_GRAIN = TT_PART(32768, 64), TT_EMBEDDING_COLS = TT_PART(64, 4) };
 
 typedef struct {
     const KernelCall *call;

@@ -8,7 +8,7 @@
 #include "call.h"
 
 enum { TT_SCATTER_SET, TT_SCATTER_ADD, TT_SCATTER_MUL, TT_SCATTER_MIN, TT_SCATTER_MAX };
-enum { TT_GATHER_GRAIN = 16384, TT_GATHER_WIDTH = 1024 };
+enum { TT_GATHER_GRAIN = TT_PART(16384, 64), TT_GATHER_WIDTH = TT_PART(1024, 16) };
 
 /* n entries of a line: `to` and `from` move by their step per entry; the one that is
    indexed moves by index * by as well. */

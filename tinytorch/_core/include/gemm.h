@@ -13,7 +13,16 @@
 #include "kernel.h"
 #include "vector_transpose.h"
 
-#define TT_PANEL 256 /* most rows of B in one pass: a panel of 16 KiB stays in L1 */
+enum {
+    /* Products of at most this many multiplications need no packing (measured). */
+    TT_GEMM_SMALL = TT_PART(64 * 64 * 64, 8 * 8 * 8),
+    /* A task for the pool: about this many multiplications, some 10 us. */
+    TT_GEMM_TASK = TT_PART(1 << 19, 1 << 10),
+    TT_PACKED_BYTES = TT_PART(2 << 20, 2 << 10), /* of B at a time */
+    TT_PACKED_COLUMNS = TT_PART(2048, 32),       /* of B at a time */
+    TT_BLOCK_ROWS = TT_PART(96, 12), /* of A at a time: they stay in the second cache */
+    TT_PANEL = TT_PART(256, 16) /* rows of B in a pass: a panel of 16 KiB stays in L1 */
+};
 
 /* The length of the passes that divide k evenly. */
 TT_INLINE int64_t tt_depth(int64_t k) {

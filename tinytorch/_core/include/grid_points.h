@@ -160,7 +160,8 @@ static void K(grid_forward)(void *context, int64_t begin, int64_t end) {
 static int K(grid_sample)(const KernelCall *call) {
     if (call->operand[0].numel == 0) return TT_OK;
     Grid g = grid_of(call, &call->operand[1], &call->operand[2]);
-    const int64_t items = g.n * g.points, grain = 8192 / (g.channels + 4) + 1;
+    const int64_t items = g.n * g.points;
+    const int64_t grain = TT_PART(8192, 64) / (g.channels + 4) + 1;
     g.y = call->operand[0].data;
     if (items <= grain) K(grid_forward)(&g, 0, items);
     else tt_parallel_for(K(grid_forward), &g, items, grain);

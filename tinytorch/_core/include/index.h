@@ -12,7 +12,7 @@
 #include "call.h"
 
 enum { TT_PUT_SET, TT_PUT_ADD };
-enum { TT_INDEX_GRAIN = 16384, TT_INDEX_OWNERS = 16 };
+enum { TT_INDEX_GRAIN = TT_PART(16384, 64), TT_INDEX_OWNERS = 16 };
 
 typedef void (*IndexRun)(void *to, const void *from, int64_t n, int64_t to_step,
                          int64_t from_step);

@@ -12,6 +12,15 @@ enum { TT_F32, TT_F64, TT_F16, TT_BF16, TT_I64, TT_I32, TT_I16, TT_I8, TT_U8, TT
 
 static const int tt_itemsize[] __attribute__((unused)) = {4, 8, 2, 2, 8, 4, 2, 1, 1, 1};
 
+/* The size of a part into which a kernel cuts its work: elements of a task for the
+   thread pool, or of a block in a cache.  Tests are made of small tensors, so a debug
+   build takes the second size: there tests cut what programs cut. */
+#ifdef NDEBUG
+#define TT_PART(size, in_tests) (size)
+#else
+#define TT_PART(size, in_tests) (in_tests)
+#endif
+
 /* What kernels calculate in: by dtype, and bytes by compute type. */
 enum { TT_COMPUTE_F32, TT_COMPUTE_F64, TT_COMPUTE_I64 };
 static const int tt_compute_of[] __attribute__((unused)) = {0, 1, 0, 0, 2, 2, 2, 2, 2,

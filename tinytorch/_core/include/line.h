@@ -39,7 +39,11 @@ typedef struct {
         (void *)&name##_f32_op, (void *)&name##_f64_op, 0};
 
 enum { TT_GIVES_VALUES = 1, TT_GIVES_INDICES = 2 };
-enum { TT_LINES_AT_ONCE = 64, TT_LINES_SIZE = 65536, TT_LINES_GRAIN = 16384 };
+enum {
+    TT_LINES_AT_ONCE = TT_PART(64, 4),
+    TT_LINES_SIZE = TT_PART(65536, 64),
+    TT_LINES_GRAIN = TT_PART(16384, 32)
+};
 
 typedef struct {
     const View *view;

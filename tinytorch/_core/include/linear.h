@@ -4,6 +4,8 @@
 #define TT_LINEAR_H
 #include "kernel.h"
 
+enum { TT_RECTIFIED_GRAIN = TT_PART(32768, 64) }; /* elements of a task */
+
 #define TT_FILE "linear.h"
 #include "each_float.h"
 #endif

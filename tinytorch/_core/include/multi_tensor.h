@@ -17,7 +17,11 @@
 #define TT_FILE "multi_tensor.h"
 #include "each_float.h"
 
-enum { TT_MULTI_CHUNK = 16384, TT_MULTI_BLOCK = 512, TT_MULTI_MOST = 6 };
+enum {
+    TT_MULTI_MOST = 6,
+    TT_MULTI_BLOCK = TT_PART(512, 16),
+    TT_MULTI_CHUNK = TT_PART(16384, 64)
+};
 
 typedef struct Multi Multi;
 

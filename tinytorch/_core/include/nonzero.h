@@ -5,7 +5,7 @@
 #include <string.h>
 #include "call.h"
 
-enum { TT_NONZERO_BLOCK = 32768 };
+enum { TT_NONZERO_BLOCK = TT_PART(32768, 64) };
 
 /* Truth of elements by the bits that count: the sign of a float zero does not. */
 #define NONZERO(T, mask)                                                               \

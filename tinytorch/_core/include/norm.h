@@ -16,7 +16,7 @@
 #include "call.h"
 #include "rows.h"
 
-enum { TT_NORM_CHUNKS = 16, TT_NORM_GRAIN = 16384 };
+enum { TT_NORM_CHUNKS = 16, TT_NORM_GRAIN = TT_PART(16384, 32) };
 
 #define TT_FILE "norm.h"
 #include "each_float.h"

@@ -123,7 +123,8 @@ PAD_GATHER(pad_gather_f32, float)
 PAD_GATHER(pad_gather_f64, double)
 
 static void pad_run(Pad *p, ParallelBody body, int64_t planes) {
-    int64_t plane = p->out[0] * p->out[1] * p->out[2], grain = 65536 / (plane + 1) + 1;
+    const int64_t plane = p->out[0] * p->out[1] * p->out[2];
+    const int64_t grain = TT_PART(65536, 128) / (plane + 1) + 1;
     if (planes <= grain) body(p, 0, planes);
     else tt_parallel_for(body, p, planes, grain);
     free(p->from[0]);

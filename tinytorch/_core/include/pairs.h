@@ -18,7 +18,7 @@
 #define TT_FILE "pairs.h"
 #include "each_float.h"
 
-enum { TT_PAIR_BLOCK = 512, TT_PAIR_CHUNK = 16384 };
+enum { TT_PAIR_BLOCK = TT_PART(512, 32), TT_PAIR_CHUNK = TT_PART(16384, 64) };
 
 typedef struct {
     const KernelCall *call;

@@ -111,7 +111,7 @@ FOLD(fold_i64, int64_t)
 static int patches_run(Patches *p, ParallelBody body, const View *x) {
     int64_t plane = p->size[0] * p->size[1], n = plane ? x->numel / plane : 0;
     int64_t each = p->kernel[0] * p->kernel[1] * p->blocks[0] * p->blocks[1];
-    int64_t grain = 65536 / (each + 1) + 1;
+    int64_t grain = TT_PART(65536, 128) / (each + 1) + 1;
     if (n <= grain) body(p, 0, n);
     else tt_parallel_for(body, p, n, grain);
     return TT_OK;

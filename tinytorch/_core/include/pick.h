@@ -10,7 +10,7 @@
 #include "call.h"
 #include "convert.h"
 
-enum { TT_PICK_BLOCK = 256, TT_PICK_GRAIN = 16384 };
+enum { TT_PICK_BLOCK = TT_PART(256, 8), TT_PICK_GRAIN = TT_PART(16384, 32) };
 
 typedef struct {
     char *y;

@@ -13,7 +13,11 @@
 /* flag: the loop writes uint8_t truth values;
    the op gives it a contiguous bool output */
 enum { TT_OUT_BOOL = 1 };
-enum { TT_RUN = 512, TT_POINTWISE_OPERANDS = 8, TT_GRAIN = 32768 };
+enum {
+    TT_POINTWISE_OPERANDS = 8,
+    TT_RUN = TT_PART(512, 32),
+    TT_GRAIN = TT_PART(32768, 128)
+};
 
 typedef struct {
     char *data;

@@ -17,7 +17,7 @@
 #include <string.h>
 #include "call.h"
 
-enum { POOL_ROW = 256, POOL_WORK = 1 << 16 };
+enum { POOL_ROW = TT_PART(256, 8), POOL_WORK = TT_PART(65536, 128) };
 
 typedef struct {
     int64_t planes, in[3], out[3];

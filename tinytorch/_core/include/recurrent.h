@@ -20,7 +20,7 @@
 
 typedef void (*CellLoop)(char **p, int64_t rows, int64_t n, const Scalar *s);
 
-enum { TT_CELL_OPERANDS = 8 };
+enum { TT_CELL_OPERANDS = 8, TT_CELL_GRAIN = TT_PART(4096, 16) };
 
 /* Operands have rows of their own widths; a single row serves all.
    Those that a call does not have are NULL for the loop. */
@@ -41,7 +41,7 @@ static int cells_driver(const KernelCall *call) {
     const View *v = &call->operand[0];
     const int64_t rows = v->shape[0], n = v->shape[1];
     if (rows == 0 || n == 0) return TT_OK;
-    const int64_t grain = n < 4096 ? 4096 / n : 1;
+    const int64_t grain = n < TT_CELL_GRAIN ? TT_CELL_GRAIN / n : 1;
     if (rows <= grain) tt_cells_range((void *)call, 0, rows);
     else tt_parallel_for(tt_cells_range, (void *)call, rows, grain);
     return TT_OK;

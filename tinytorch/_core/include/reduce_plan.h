@@ -22,15 +22,15 @@ typedef struct {
 } Reduction;
 
 enum {
-    TT_ROW_BLOCK = 4096,          /* elements that one call of `row` takes */
-    TT_ROW_BUFFER = 1024,         /* of them, where they have to be gathered */
-    TT_ROW_SHORT = 256,           /* shorter runs are gathered into a buffer first */
-    TT_WIDTH = 1024,              /* columns side by side */
-    TT_WIDTH_APART = 64,          /* the same where they do not lie side by side */
-    TT_CASCADE = 128,             /* rows between two merges */
-    TT_FOLD = 64,                 /* columns to which narrow rows are joined */
-    TT_SEGMENT = 65536,           /* elements of the middle level */
-    TT_REDUCE_GRAIN = 32768
+    TT_ROW_BLOCK = TT_PART(4096, 64),    /* elements that one call of `row` takes */
+    TT_ROW_BUFFER = TT_PART(1024, 32),   /* of them, where they have to be gathered */
+    TT_ROW_SHORT = TT_PART(256, 16),     /* shorter runs go through a buffer */
+    TT_WIDTH = TT_PART(1024, 32),        /* columns side by side */
+    TT_WIDTH_APART = TT_PART(64, 8),     /* the same where they lie apart */
+    TT_CASCADE = TT_PART(128, 8),        /* rows between two merges */
+    TT_FOLD = TT_PART(64, 16),           /* columns to which narrow rows are joined */
+    TT_SEGMENT = TT_PART(65536, 128),    /* elements of the middle level */
+    TT_REDUCE_GRAIN = TT_PART(32768, 64)
 };
 
 /* What columns without a centre are given for it. */

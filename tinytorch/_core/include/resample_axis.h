@@ -164,7 +164,7 @@ static int K(resample)(const KernelCall *call) {
     if (!K(resample_table)(&r)) return TT_NO_MEMORY;
     const int last = r.inner == 1;
     const int64_t items = last ? r.outer : r.outer * r.out;
-    const int64_t grain = 65536 / ((last ? r.out : r.inner) * r.taps) + 1;
+    const int64_t grain = TT_PART(65536, 128) / ((last ? r.out : r.inner) * r.taps) + 1;
     const ParallelBody body = last ? K(resample_lines) : K(resample_rows);
     if (items <= grain) body(&r, 0, items);
     else tt_parallel_for(body, &r, items, grain);
@@ -176,7 +176,7 @@ static int K(resample_backward)(const KernelCall *call) {
     Resample r = resample_of(call, &call->operand[1], &call->operand[0]);
     if (call->operand[0].numel == 0) return TT_OK;
     if (!K(resample_table)(&r)) return TT_NO_MEMORY;
-    const int64_t grain = 65536 / ((r.out * r.taps + r.in) * r.inner) + 1;
+    const int64_t grain = TT_PART(65536, 128) / ((r.out * r.taps + r.in) * r.inner) + 1;
     if (r.outer <= grain) K(resample_spread)(&r, 0, r.outer);
     else tt_parallel_for(K(resample_spread), &r, r.outer, grain);
     free(r.index);

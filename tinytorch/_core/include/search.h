@@ -13,7 +13,7 @@
 #include "call.h"
 #include "convert.h"
 
-enum { TT_SEARCH_GRAIN = 2048 };
+enum { TT_SEARCH_GRAIN = TT_PART(2048, 4) };
 
 typedef struct {
     int64_t *y;

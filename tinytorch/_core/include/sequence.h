@@ -5,7 +5,7 @@
 #include "call.h"
 #include "convert.h"
 
-enum { TT_SEQUENCE_BLOCK = 512, TT_SEQUENCE_GRAIN = 1 << 15 };
+enum { TT_SEQUENCE_BLOCK = TT_PART(512, 32), TT_SEQUENCE_GRAIN = TT_PART(32768, 64) };
 
 #define SEQUENCE(type, T, member)                                                      \
     TT_KERNEL void sequence_##type(char *to, int64_t begin, int64_t n, int64_t count,  \

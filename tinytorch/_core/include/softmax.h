@@ -42,7 +42,7 @@ static int rows_driver(const KernelCall *call) {
     int widest = 0;
     while (call->kernel->flags >> widest & 1) widest++;
     int64_t rows = r.cols ? call->operand[widest].numel / r.cols : 0;
-    int64_t grain = 16384 / (r.cols ? r.cols : 1);
+    int64_t grain = TT_PART(16384, 32) / (r.cols ? r.cols : 1);
     if (rows == 0) return TT_OK;
     if (grain < 1) grain = 1;
     if (rows <= grain) tt_rows_range(&r, 0, rows);

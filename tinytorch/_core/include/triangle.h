@@ -4,7 +4,7 @@
 #include <string.h>
 #include "call.h"
 
-enum { TT_TRIANGLE_GRAIN = 1 << 15 };
+enum { TT_TRIANGLE_GRAIN = TT_PART(32768, 32) };
 
 typedef struct {
     const View *y, *x;

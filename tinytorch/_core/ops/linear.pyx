@@ -27,6 +27,7 @@ FUNCTIONAL = ["linear"]
 # ---- CPU kernels ----
 
 cdef extern from "linear.h" nogil:
+    enum: RECTIFIED_GRAIN "TT_RECTIFIED_GRAIN"
     void sum_rows_f32(float* y, const float* g, int64_t rows, int64_t cols)
     void sum_rows_f64(double* y, const double* g, int64_t rows, int64_t cols)
     void rectified_gradient_f32(
@@ -39,9 +40,6 @@ cdef enum:  # bits of the kernels' scalars
     WEIGHT = 2
     BIAS = 4
     RECTIFIED = 8    # relu follows
-
-cdef enum:
-    GRAIN = 1 << 15  # elements of a task for the pool
 
 cdef struct Passed:  # what is left of a gradient in front of relu
     int dtype
@@ -85,7 +83,7 @@ cdef int linear_backward_driver(const KernelCall* call) noexcept nogil:
         g = call.operand[call.outputs - 1].data
         passed.dtype, passed.to = dtype, <char*>g
         passed.gy, passed.y = gy.data, gy[3].data
-        parallel_for(pass_on, &passed, gy.numel, GRAIN)
+        parallel_for(pass_on, &passed, gy.numel, RECTIFIED_GRAIN)
     if wanted & INPUT:
         gemm(dtype, False, False, rows, k, m, 1, g, m, w.data, k, 0, out.data, k)
         out += 1

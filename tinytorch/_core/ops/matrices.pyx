@@ -198,8 +198,13 @@ cdef Tensor saved_result(Node node, int k, int nr):
 
 # ---- batches of calls ----
 
-cdef enum:
-    TASK = 100000    # multiplications, roughly, that are worth a task of their own
+cdef extern from *:
+    """
+    #include "kernel.h"
+    enum { TT_MATRICES_TASK = TT_PART(100000, 2000) };
+    """
+    # Multiplications, roughly, that are worth a task of their own.
+    enum: TASK "TT_MATRICES_TASK"
 
 
 cdef int each_matrix(const KernelCall* call, Body body, int matrix,
