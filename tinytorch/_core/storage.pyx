@@ -18,9 +18,18 @@ cdef extern from *:
         return posix_memalign(&block, 64, bytes) ? NULL : block;
     }
     static int high_bit(uint64_t n) { return 63 - __builtin_clzll(n); }
+
+    /* The address sanitizer sees what lies beyond a block, and what was freed: there
+       blocks have no spare room and are not used again (tests/sanitize.sh). */
+    #ifdef __SANITIZE_ADDRESS__
+    enum { TT_EXACT_BLOCKS = 1 };
+    #else
+    enum { TT_EXACT_BLOCKS = 0 };
+    #endif
     """
     void* aligned_block(size_t bytes) nogil
     int high_bit(uint64_t n) nogil
+    enum: EXACT_BLOCKS "TT_EXACT_BLOCKS"
 
 cdef enum:
     HEADER = 64          # room for the struct, and the alignment of the data
@@ -73,7 +82,7 @@ cdef int check_failure_hook(int64_t nbytes) except -1:
 cdef Storage* allocate(int64_t nbytes, int device=CPU, int index=0) except NULL:
     """Memory for nbytes, held once; its contents are whatever was there."""
     global live_now, live_peak, cached_now
-    cdef int64_t capacity = 0, wanted = nbytes if device == CPU else 0
+    cdef int64_t capacity = 0, wanted = nbytes if device == CPU else 0, room
     cdef Storage* storage
     cdef int size_class
     if until_failure >= 0:
@@ -86,10 +95,11 @@ cdef Storage* allocate(int64_t nbytes, int device=CPU, int index=0) except NULL:
         cached[size_class] = <Storage*>storage.owner
         cached_now -= capacity
     else:
-        storage = <Storage*>aligned_block(HEADER + capacity)
+        room = HEADER + (wanted if EXACT_BLOCKS else capacity)
+        storage = <Storage*>aligned_block(room)
         if storage == NULL:
             drop_cache()
-            storage = <Storage*>aligned_block(HEADER + capacity)
+            storage = <Storage*>aligned_block(room)
             if storage == NULL:
                 out_of_memory(nbytes)
     storage.data = <char*>storage + HEADER if device == CPU else NULL
@@ -174,7 +184,8 @@ cdef void release(Storage* storage) noexcept:
         return
     owner = <PyObject*>storage.owner
     storage.owner = NULL
-    if storage.capacity > LARGEST_CACHED or cached_now + storage.capacity > cache_limit:
+    if (EXACT_BLOCKS or storage.capacity > LARGEST_CACHED
+            or cached_now + storage.capacity > cache_limit):
         free(storage)
     else:
         storage.owner = cached[storage.size_class]
