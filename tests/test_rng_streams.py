@@ -6,6 +6,7 @@ After each draw the two states are compared too, so that no draw is taken in exc
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import tinytorch as tt
+from outcomes import outcome
 from tinytorch._core import rng as core
 
 torch = pytest.importorskip("torch", minversion="2.13")
@@ -282,6 +284,23 @@ def test_multinomial(dtype: str, k: int, replacement: bool) -> None:
 
 
 # ---- states ----
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_floats_warn_of_integers_that_they_skip(dtype: str) -> None:
+    def program(library: Any, low: int, high: int) -> None:
+        library.empty(2, dtype=getattr(library, dtype)).random_(low, high)
+
+    for bits in (3, 8, 11, 15, 22, 24, 31, 53, 62):
+        for low, high in ((0, 2**bits), (0, 2**bits + 2), (-(2**bits) - 1, 3)):
+            found = []
+            for library in (tt, torch):
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always")
+                    done = outcome(program, library, low, high)
+                words = [str(w.message).partition(" (Triggered")[0] for w in caught]
+                found.append((done, words))
+            assert found[0] == found[1]
 
 
 def test_states_go_both_ways() -> None:

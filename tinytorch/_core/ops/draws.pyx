@@ -115,8 +115,8 @@ cdef int check_count(int64_t n, int code) except -1:
     if bits:
         if n > (<int64_t>1 << bits) + 1:
             name = {F32: "Float", F64: "Double", F16: "Half", BF16: "BFloat16"}[code]
-            raise RuntimeError(f"n cannot be greater than {(1 << bits) + 1} for {name} "
-                               "type.")
+            most = (<int64_t>1 << bits) + 1
+            raise RuntimeError(f"n cannot be greater than {most} for {name} type.")
         return 0
     bits = {I8: 7, I16: 15, I32: 31, U8: 8}.get(code, 62)
     if n > <int64_t>1 << bits:

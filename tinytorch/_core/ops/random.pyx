@@ -217,7 +217,7 @@ cdef int check_bound(int code, int64_t value, str name) except -1:
         fits = bits == 63 or -end <= value < end
     if not fits:
         raise RuntimeError(f"{name} is out of bounds for {c_names[code]}")
-    if is_float(code) and abs(<object>value) > 1 << digits[code]:
+    if is_float(code) and abs(<object>value) > <int64_t>1 << digits[code]:
         warnings.warn(
             f"{name} is out of bounds [-(2^{digits[code]}), 2^{digits[code]}]. Due to "
             f"precision limitations {c_names[code]} can support discrete uniform "
