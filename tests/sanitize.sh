@@ -7,7 +7,7 @@
 #
 # The core is built in a copy of the tree.  It cuts work into the small parts of a debug
 # build and gives each tensor a block of exactly its size, never used before.  PyTorch
-# may be there.  All fast tests take 25 minutes on two cores.
+# may be there.  All fast tests take half an hour on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 copy=$PWD/build/sanitize
