@@ -50,7 +50,8 @@ def leaf(L: Any, *shape: int) -> Any:
 
 def seen(program: Scenario, library: Any) -> tuple[str, Any]:
     """Return ("value", numbers) or (exception's name, those of the words)."""
-    kind, result = outcome(program, library)
+    errors = (RuntimeError, TypeError, ValueError)
+    kind, result = outcome(program, library, errors=errors)
     if kind == "value":
         return kind, result
     words = WORDS.search(result)
@@ -58,9 +59,9 @@ def seen(program: Scenario, library: Any) -> tuple[str, Any]:
 
 
 def near(actual: Any, expected: Any) -> bool:
-    """Compare nested lists; numbers within a few ulp of float64."""
-    if isinstance(expected, list):
-        same = isinstance(actual, list) and len(actual) == len(expected)
+    """Compare nested lists and tuples; numbers within a few ulp of float64."""
+    if isinstance(expected, (list, tuple)):
+        same = type(actual) is type(expected) and len(actual) == len(expected)
         return same and all(map(near, actual, expected))
     return bool(actual == (expected if expected is None else pytest.approx(expected)))
 

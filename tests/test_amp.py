@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,21 +10,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import tinytorch as tt
-from outcomes import outcome
+from outcomes import warned
 
 BOTH = pytest.mark.parametrize("L", [tt, torch], ids=["tinytorch", "torch"])
 
 
 def same(program: Callable[[Any], Any]) -> None:
     """Assert that both libraries give or raise the same, and warn alike."""
-    found = []
-    for library in (tt, torch):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            result = outcome(program, library)
-        words = [(w.category.__name__, str(w.message)) for w in caught]
-        found.append((result, words))
-    assert found[0] == found[1]
+    assert warned(program, tt) == warned(program, torch)
 
 
 # ---- the scaler ----

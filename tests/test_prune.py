@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import tinytorch as tt
-from outcomes import outcome
+from outcomes import outcome, renamed
 
 torch = pytest.importorskip("torch")
 
@@ -26,7 +26,8 @@ def alike(program: Callable[[Any, Any], Any]) -> Any:
     for t in (tt, torch):
         state = t.get_rng_state()
         t.manual_seed(3)
-        done.append(outcome(lambda t: (program(t, tools(t)), t.rand(2)), t))
+        found = outcome(lambda t: (program(t, tools(t)), t.rand(2)), t)
+        done.append(renamed(found))
         t.set_rng_state(state)
     assert done[0] == done[1]
     return done[1]

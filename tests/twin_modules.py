@@ -3,7 +3,7 @@
 import pytest
 
 import tinytorch as tt
-from outcomes import outcome
+from outcomes import outcome, renamed
 
 torch = pytest.importorskip("torch")
 
@@ -49,7 +49,7 @@ Layer, Net = define(tt)
 
 def both(program):
     """Run a program over both libraries; return what each did."""
-    return tuple(outcome(program, t, *define(t)) for t in (torch, tt))
+    return tuple(renamed(outcome(program, t, *define(t))) for t in (torch, tt))
 
 
 def alike(program):
