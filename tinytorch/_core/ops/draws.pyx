@@ -9,14 +9,15 @@ from tinytorch._core.ops.assign cimport forget
 from tinytorch._core.ops.creation cimport factory_sizes, finish, make, make_like
 from tinytorch._core.ops.elementwise cimport broadcast, deliver
 from tinytorch._core.ops.random cimport (
-    check_normal, check_uniform, draw, draw_integers, integers_into, read_float)
+    check_normal, check_uniform, counts_to, draw, draw_integers, integers_into,
+    read_float)
 from tinytorch._core.ops.shape cimport read_int, zeros_like
 from tinytorch._core.rng cimport DRAW_NORMAL, DRAW_PERMUTATION, DRAW_UNIFORM
 from tinytorch._core.storage cimport META
 from tinytorch._core.tensor cimport Tensor, empty_beside, empty_like
 from tinytorch._core.types cimport (
     BF16, BOOL, F16, F32, F64, I8, I16, I32, I64, MAX_DIMS, U8,
-    get_default_dtype_code)
+    get_default_dtype_code, is_float)
 
 __all__ = ["rand", "randn", "randint", "randperm", "rand_like", "randn_like",
            "randint_like", "normal"]
@@ -109,14 +110,14 @@ def randint(*args, low=None, high=None, size=None, generator=None, out=None, dty
 
 cdef int check_count(int64_t n, int code) except -1:
     """Whether the dtype can count from 0 to n - 1 without a gap."""
-    cdef int bits = {F32: 24, F64: 53, F16: 11, BF16: 8}.get(code, 0)
+    cdef int bits
     if code == BOOL:
         raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
-    if bits:
-        if n > (<int64_t>1 << bits) + 1:
+    if is_float(code):
+        if n > counts_to(code) + 1:
             name = {F32: "Float", F64: "Double", F16: "Half", BF16: "BFloat16"}[code]
-            most = (<int64_t>1 << bits) + 1
-            raise RuntimeError(f"n cannot be greater than {most} for {name} type.")
+            raise RuntimeError(
+                f"n cannot be greater than {counts_to(code) + 1} for {name} type.")
         return 0
     bits = {I8: 7, I16: 15, I32: 31, U8: 8}.get(code, 62)
     if n > <int64_t>1 << bits:

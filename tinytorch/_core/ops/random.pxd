@@ -16,6 +16,7 @@ cdef Generator source(object generator)    # which must outlive what is being re
 cdef int check_uniform(Tensor y, double low, double high) except -1
 cdef int check_normal(Tensor y, double std) except -1
 cdef Tensor integers_into(Tensor y, int64_t low, int64_t high, object generator)
+cdef int64_t counts_to(int code) noexcept    # a float dtype has all integers up to it
 cdef double read_float(object value, str op, str name) except? -1
 
 # A view of y whose dimensions stand in the order of memory; `order` gets which of y's

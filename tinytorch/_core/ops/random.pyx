@@ -142,6 +142,10 @@ cdef double[4] largest = [3.4028234663852886e38, 1.7976931348623157e308, 65504,
 cdef int[4] digits = [24, 53, 11, 8]
 
 
+cdef int64_t counts_to(int code) noexcept:
+    return <int64_t>1 << digits[code]
+
+
 cdef double read_float(object value, str op, str name) except? -1:
     cdef double x
     if isinstance(value, (str, bytes, list, tuple)) or value is None:
@@ -217,7 +221,7 @@ cdef int check_bound(int code, int64_t value, str name) except -1:
         fits = bits == 63 or -end <= value < end
     if not fits:
         raise RuntimeError(f"{name} is out of bounds for {c_names[code]}")
-    if is_float(code) and abs(<object>value) > <int64_t>1 << digits[code]:
+    if is_float(code) and abs(<object>value) > counts_to(code):
         warnings.warn(
             f"{name} is out of bounds [-(2^{digits[code]}), 2^{digits[code]}]. Due to "
             f"precision limitations {c_names[code]} can support discrete uniform "
@@ -252,7 +256,7 @@ cdef Tensor integers_from(Tensor y, int64_t low, object generator):
     cdef int bits = {I8: 7, I16: 15, I32: 31, I64: 63, U8: 8}.get(y.code, 1)
     cdef uint64_t end = <uint64_t>1 << bits  # of int64 it wraps, as the stream expects
     if is_float(y.code):
-        end = (<uint64_t>1 << digits[y.code]) + 1
+        end = counts_to(y.code) + 1
         if through(y.code, low + 1) < low:
             low = through(y.code, low + 1) + spacing(y.code, low + 1)
         if low >= <int64_t>end - 1:
